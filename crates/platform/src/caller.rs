@@ -86,8 +86,10 @@ impl Caller {
 
     /// Makes an operator who signed in. Without an app of their own they act for [`ADMIN_APP`] and see all apps.
     pub(crate) fn signed_in(name: &str, role: OperatorRole, app_id: Option<&str>, sign_in: SignIn) -> Self {
+        // Templates leave the platform only for who administers it, and for apps that were granted them.
+        let areas = if role == OperatorRole::Admin { Areas::ALL } else { Areas::ALL.without(Area::Templates) };
         let role = Role::Operator { role, sees_all: app_id.is_none() };
-        let caller = Self::new(app_id.unwrap_or(ADMIN_APP), Areas::ALL, role, &format!("operator:{name}"));
+        let caller = Self::new(app_id.unwrap_or(ADMIN_APP), areas, role, &format!("operator:{name}"));
         Self { sign_in: Some(sign_in), ..caller }
     }
 

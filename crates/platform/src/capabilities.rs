@@ -65,6 +65,11 @@ impl Areas {
     /// All areas.
     pub const ALL: Self = Self(u16::MAX);
 
+    /// Returns the set without an area.
+    pub const fn without(self, area: Area) -> Self {
+        Self(self.0 & !(1 << area as u8))
+    }
+
     pub fn contains(self, area: Area) -> bool {
         self.0 & (1 << area as u8) != 0
     }

@@ -74,6 +74,9 @@ impl Platform {
             erased.faces += faces;
         }
         erased.libraries = libraries.len();
+        if erased.people == 0 {
+            return Err(Missing::Person.into());
+        }
         let items = self.inner.store.rows().await?.job_items_with(&crate::jobs::details_of(&public_ids)).await?;
         let (owner, act) = (Caller::name_of_app(app_id), caller.act(self.now(), "person.erase", "a person"));
         let act = Act { after: state(&erased), ..act };
@@ -88,6 +91,6 @@ impl Platform {
             })
         });
         forget.await?;
-        if erased.people == 0 { Err(Missing::Person.into()) } else { Ok(erased) }
+        Ok(erased)
     }
 }

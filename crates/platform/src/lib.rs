@@ -20,6 +20,7 @@ mod engines;
 mod erasure;
 mod error;
 mod events;
+mod examination;
 mod follower;
 mod gates;
 mod groups;

@@ -1,14 +1,11 @@
-//! Read-only recognition: identification, comparison, detection, examination and quality.
+//! Identification: the faces of a picture are searched for in libraries.
 
 use std::collections::{HashMap, HashSet};
 
 use aicp_types::LibraryId;
 use bytes::Bytes;
 
-use aicp_backends::{
-    Assessment, BUILTIN, Candidate, CandidateKey, DescribedFace, Examination, Grade, LibraryRef, Photo, Priority, Rect,
-    SeenFace, Similarity, Terms,
-};
+use aicp_backends::{Candidate, CandidateKey, LibraryRef, Photo, Priority, SeenFace, Similarity, Terms};
 use aicp_store::{Page, picture_key};
 
 use crate::backend::{FaceCheck, LibraryBackend};
@@ -16,7 +13,6 @@ use crate::caller::Caller;
 use crate::engines::library_ref;
 use crate::settings::MAX_TOP_N;
 use crate::thresholds::Searched;
-use crate::user_ids::people_known_as;
 use crate::{Among, Error, ExaminedFace, Face, Library, Missing, Person, Platform, Result, Threshold};
 
 /// Maximum number of libraries in a search over all libraries of an app.
@@ -272,123 +268,6 @@ impl Platform {
         self.inner.events.push_recognition(caller, libraries, faces.iter().map(|(_, matches)| *matches));
     }
 
-    /// Returns the similarity of the largest faces of two pictures (1:1), 0..1.
-    ///
-    /// # Errors
-    /// [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
-    /// [`Error::Unavailable`].
-    pub async fn compare(&self, caller: &Caller, a: Bytes, b: Bytes) -> Result<Similarity> {
-        self.default_backend(caller).compare(self.photo(caller, a), self.photo(caller, b)).await
-    }
-
-    /// As [`Platform::compare`], and returns the examinations of both faces. Does not compare them if `check` rejects
-    /// one.
-    ///
-    /// # Errors
-    /// As [`Platform::compare`].
-    pub async fn compare_checked(
-        &self,
-        caller: &Caller,
-        a: Bytes,
-        b: Bytes,
-        check: FaceCheck,
-    ) -> Result<([ExaminedFace; 2], Option<Similarity>)> {
-        self.default_backend(caller).compare_checked(self.photo(caller, a), self.photo(caller, b), check).await
-    }
-
-    /// Compares the largest face of a picture with one user of some libraries (1:1). Returns the user's most similar
-    /// face in each library; leaves out libraries without the user.
-    ///
-    /// # Errors
-    /// [`Missing::Person`] if none of the libraries has the user; as [`Platform::compare`].
-    pub async fn compare_with_user(
-        &self,
-        caller: &Caller,
-        libraries: &[Library],
-        user_id: &str,
-        picture: Bytes,
-    ) -> Result<Vec<Match>> {
-        let photo = self.photo(caller, picture);
-        let mut found = Vec::new();
-        let (mut places, searched) = (0, Searched::of(libraries));
-        for (backend, libraries) in self.group_by_backend(caller, libraries)? {
-            let mut people = Vec::new();
-            for library in &libraries {
-                people.append(&mut people_known_as(&mut self.inner.store.rows().await?, library.row, user_id).await?);
-            }
-            if !people.is_empty() {
-                places += people.len();
-                found.append(&mut backend.compare_with_people(&people, photo.clone()).await?);
-            }
-        }
-        let found = found.into_iter().map(|candidate| (candidate, None)).collect();
-        let matches = self.matches(&photo, vec![found], places, Threshold::AtLeast(0.0), &searched).await?.pop();
-        let mut matches = matches.unwrap_or_default();
-        matches.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.person.id.cmp(&b.person.id)));
-        if matches.is_empty() { Err(Missing::Person.into()) } else { Ok(matches) }
-    }
-
-    /// Detects the faces of a picture, the largest first. No face is not an error.
-    ///
-    /// # Errors
-    /// [`crate::BadInput::Picture`], [`crate::Error::Busy`], [`Error::Unavailable`].
-    pub async fn detect(&self, caller: &Caller, picture: Bytes) -> Result<Vec<SeenFace>> {
-        self.default_backend(caller).detect(self.photo(caller, picture)).await
-    }
-
-    /// Assesses the quality of the largest face of a picture. If the default engine gives no grades, those of the
-    /// built-in engine are returned.
-    ///
-    /// # Errors
-    /// [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
-    /// [`Error::Unavailable`].
-    pub async fn assess(&self, caller: &Caller, picture: Bytes) -> Result<Assessment> {
-        self.default_backend(caller).assess(self.photo(caller, picture)).await
-    }
-
-    /// Examines the faces of a picture with the built-in engine: at most `most`, the largest first. No face is not an
-    /// error.
-    ///
-    /// # Errors
-    /// [`crate::BadInput::Picture`], [`Error::Busy`].
-    pub async fn examine(
-        &self,
-        caller: &Caller,
-        picture: Bytes,
-        most: usize,
-        wanted: Examination,
-    ) -> Result<Vec<ExaminedFace>> {
-        caller.note_engine(BUILTIN);
-        Ok(self.inner.builtin.examine(self.photo(caller, picture), most, wanted).await?)
-    }
-
-    /// Returns a JPEG of an enrolled face and its surroundings, at most `side` pixels wide and high.
-    ///
-    /// # Errors
-    /// [`Missing::Face`], [`crate::BadInput::Picture`], [`Error::Busy`].
-    pub async fn face_thumbnail(&self, caller: &Caller, face: &Face, side: u32) -> Result<Bytes> {
-        let picture = self.photo(caller, self.picture_of_face(face).await?);
-        let [x, y, width, height] = face.bounding_box;
-        Ok(self.inner.builtin.thumbnail(picture, Rect { x, y, width, height }, side).await?)
-    }
-
-    /// Returns the faces of a picture, the largest first, each with the built-in engine's feature. No face is not an
-    /// error.
-    ///
-    /// # Errors
-    /// [`crate::BadInput::Picture`], [`Error::Busy`].
-    pub async fn describe(&self, caller: &Caller, picture: Bytes) -> Result<Vec<DescribedFace>> {
-        caller.note_engine(BUILTIN);
-        Ok(self.inner.builtin.describe(self.photo(caller, picture)).await?)
-    }
-
-    /// Whether a face is good enough: its score reaches the threshold, no grade is the worst one, and it is
-    /// recognisable.
-    pub fn is_good(&self, score: f32, grades: Option<[Grade; 5]>, is_recognisable: bool) -> bool {
-        let is_poor = grades.is_some_and(|grades| grades.contains(&Grade::Poor));
-        score >= self.inner.settings.quality.threshold && !is_poor && is_recognisable
-    }
-
     /// Combines a picture with the terms of an app: callers without credentials have lower priority and get fewer
     /// detector passes; the minimum recognisability is a setting of each app.
     pub(crate) fn photo(&self, caller: &Caller, bytes: Bytes) -> Photo {
@@ -424,7 +303,7 @@ impl Platform {
     }
 
     /// Groups libraries by backend, in the order in which the backends first occur.
-    fn group_by_backend(&self, caller: &Caller, libraries: &[Library]) -> Result<Vec<BackendLibraries<'_>>> {
+    pub(crate) fn group_by_backend(&self, caller: &Caller, libraries: &[Library]) -> Result<Vec<BackendLibraries<'_>>> {
         let mut groups: Vec<BackendLibraries<'_>> = Vec::new();
         for library in libraries {
             let backend = self.backend_of(caller, library)?;

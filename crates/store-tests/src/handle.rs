@@ -1,5 +1,7 @@
 //! A store with a method per statement, for short cases.
 
+mod jobs;
+
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -240,21 +242,6 @@ impl Handle {
     /// Writes a person as a whole.
     pub async fn write_person(&self, person: Person, at: UnixMillis) -> Result<()> {
         self.0.write(move |tx| Box::pin(async move { tx.write_person(&person, at).await })).await
-    }
-
-    /// Updates a job.
-    pub async fn update_job(&self, job: &JobRow) -> Result<()> {
-        let job = job.clone();
-        self.0.write(move |tx| Box::pin(async move { tx.update_job(&job).await })).await
-    }
-
-    /// Records what became of an item of a job.
-    pub async fn finish_job_item(&self, id: JobId, number: i64, state: JobItemState, code: &str) -> Result<bool> {
-        let code = code.to_owned();
-        let finish = self
-            .0
-            .write(move |tx| Box::pin(async move { tx.finish_job_item(id, number, state, &code, Some("{}")).await }));
-        finish.await
     }
 
     /// Takes a library out of sight.

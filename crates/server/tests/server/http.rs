@@ -126,7 +126,7 @@ pub fn read_answer(mut stream: TcpStream, method: &str) -> io::Result<Answer> {
         return Ok(answer);
     }
     let length = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
-    let has_none = method == "HEAD" || (answer.status == 204 && answer.body.is_empty());
+    let has_none = method == "HEAD" || (matches!(answer.status, 204 | 304) && answer.body.is_empty());
     let whole = has_none || length == Some(answer.body.len());
     if whole { Ok(answer) } else { Err(broken()) }
 }

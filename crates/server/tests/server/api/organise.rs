@@ -528,8 +528,9 @@ fn a_face_has_a_thumbnail_and_a_template_for_those_who_may_see_it() {
     assert_problem(&shop.get(&format!("{path}/template")), 403, "notGranted");
     let detect = |rest: &Rest| rest.form("POST", "/detect", &[("details", "template")], &[("file", &obama())]);
     assert_problem(&detect(&shop), 403, "notGranted");
-    let granted = Rest::new(&server, &server.grant("shop", &["C10000000001", "C10000000003", "C10000000009"]));
-    let stored = granted.get(&format!("{path}/template"));
+    let more = json!({"capabilities": ["C10000000001", "C10000000003", "C10000000009"]});
+    assert_eq!(admin.json("PATCH", "/apps/shop", &more).status, 200);
+    let stored = shop.get(&format!("{path}/template"));
     assert_eq!(stored.status, 200, "{}", stored.text());
     let stored = stored.json();
     let probe = detect(&admin).json()["faces"][0]["template"].clone();
