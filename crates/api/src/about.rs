@@ -211,8 +211,8 @@ async fn get_storage(State(platform): State<Platform>, Who(caller): Who) -> Resu
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Retention {
-    /// What is kept: `calls` are single calls, whose sums stay for ever; `idempotencyKeys` are requests with such a key, and
-    /// their answers.
+    /// What is kept: `calls` are single calls, whose sums stay for ever; `jobs` are those that have ended, with their
+    /// reports; `idempotencyKeys` are requests with such a key, and their answers.
     #[schema(example = "calls")]
     data: &'static str,
     /// Seconds after which it is deleted; `null` if it never is.
@@ -228,13 +228,17 @@ struct Retention {
     responses((status = OK, description = "What is kept how long", body = Page<Retention>)))]
 async fn list_retention(State(platform): State<Platform>) -> axum::Json<Page<Retention>> {
     const DAY_S: u64 = 86_400;
-    let days = u64::from(platform.settings().statistics.retention_days);
-    let calls = Retention {
-        data: "calls",
-        kept_seconds: (days > 0).then(|| days.saturating_mul(DAY_S)),
-        setting: Some("statistics.retention_days"),
+    let settings = platform.settings();
+    let by_days = |data, days: u32, setting| {
+        let kept_seconds = (days > 0).then(|| u64::from(days) * DAY_S);
+        Retention { data, kept_seconds, setting: Some(setting) }
     };
     let kept_seconds = Some(IDEMPOTENCY_KEYS_KEPT.as_secs());
-    let keys = Retention { data: "idempotencyKeys", kept_seconds, setting: None };
-    axum::Json(Page::whole(vec![calls, keys]))
+    axum::Json(Page::whole(vec![
+        by_days("calls", settings.statistics.retention_days, "statistics.retention_days"),
+        by_days("jobs", settings.jobs.retention_days, "jobs.retention_days"),
+        by_days("events", settings.events.retention_days, "events.retention_days"),
+        Retention { data: "idempotencyKeys", kept_seconds, setting: None },
+        Retention { data: "auditLog", kept_seconds: None, setting: None },
+    ]))
 }

@@ -13,7 +13,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
-    /// [`Error::Unavailable`].
+    /// [`crate::Error::Unavailable`].
     pub async fn compare(&self, caller: &Caller, a: Bytes, b: Bytes) -> Result<Similarity> {
         self.default_backend(caller).compare(self.photo(caller, a), self.photo(caller, b)).await
     }
@@ -68,7 +68,7 @@ impl Platform {
     /// Detects the faces of a picture, the largest first. No face is not an error.
     ///
     /// # Errors
-    /// [`crate::BadInput::Picture`], [`crate::Error::Busy`], [`Error::Unavailable`].
+    /// [`crate::BadInput::Picture`], [`crate::Error::Busy`], [`crate::Error::Unavailable`].
     pub async fn detect(&self, caller: &Caller, picture: Bytes) -> Result<Vec<SeenFace>> {
         self.default_backend(caller).detect(self.photo(caller, picture)).await
     }
@@ -78,7 +78,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::BadInput::Picture`], [`crate::Refusal::NoFace`], [`crate::Error::Busy`],
-    /// [`Error::Unavailable`].
+    /// [`crate::Error::Unavailable`].
     pub async fn assess(&self, caller: &Caller, picture: Bytes) -> Result<Assessment> {
         self.default_backend(caller).assess(self.photo(caller, picture)).await
     }
@@ -87,7 +87,7 @@ impl Platform {
     /// error.
     ///
     /// # Errors
-    /// [`crate::BadInput::Picture`], [`Error::Busy`].
+    /// [`crate::BadInput::Picture`], [`crate::Error::Busy`].
     pub async fn examine(
         &self,
         caller: &Caller,
@@ -102,7 +102,7 @@ impl Platform {
     /// Returns a JPEG of an enrolled face and its surroundings, at most `side` pixels wide and high.
     ///
     /// # Errors
-    /// [`Missing::Face`], [`crate::BadInput::Picture`], [`Error::Busy`].
+    /// [`Missing::Face`], [`crate::BadInput::Picture`], [`crate::Error::Busy`].
     pub async fn face_thumbnail(&self, caller: &Caller, face: &Face, side: u32) -> Result<Bytes> {
         let picture = self.photo(caller, self.picture_of_face(face).await?);
         let [x, y, width, height] = face.bounding_box;
@@ -113,7 +113,7 @@ impl Platform {
     /// error.
     ///
     /// # Errors
-    /// [`crate::BadInput::Picture`], [`Error::Busy`].
+    /// [`crate::BadInput::Picture`], [`crate::Error::Busy`].
     pub async fn describe(&self, caller: &Caller, picture: Bytes) -> Result<Vec<DescribedFace>> {
         caller.note_engine(BUILTIN);
         Ok(self.inner.builtin.describe(self.photo(caller, picture)).await?)

@@ -113,7 +113,7 @@ impl Platform {
     /// given up. Returns the write.
     ///
     /// # Errors
-    /// [`crate::Refusal::Forbidden`]; [`Missing::Write`]; [`Existing::DoneWrite`]; [`Existing::People`] if the write creates a
+    /// [`crate::Refusal::Forbidden`]; [`Missing::Write`]; [`crate::Existing::DoneWrite`]; [`crate::Existing::People`] if the write creates a
     /// library that has people by now.
     pub async fn drop_write(&self, caller: &Caller, id: OutboxId, reason: String) -> Result<OutboxEntry> {
         caller.require_administration()?;

@@ -147,7 +147,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`Refusal::Forbidden`] if no operator calls; [`Refusal::TooManyAttempts`]; [`Refusal::WrongPassword`];
-    /// [`BadInput::Password`].
+    /// [`crate::BadInput::Password`].
     pub async fn change_own_password(&self, caller: &Caller, current: String, new: String) -> Result<()> {
         let Some(SignIn { operator_id: Some(id), token_id }) = caller.sign_in() else {
             return Err(Refusal::Forbidden.into());
@@ -222,7 +222,7 @@ impl Platform {
     /// Makes a token for the operator who calls, with their role.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`] if no operator calls; [`BadInput::OperatorName`] for the name of the token;
+    /// [`Refusal::Forbidden`] if no operator calls; [`crate::BadInput::OperatorName`] for the name of the token;
     /// [`Limit::Tokens`].
     pub async fn create_operator_token(
         &self,

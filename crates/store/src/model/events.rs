@@ -74,7 +74,7 @@ pub enum EventData {
         job: String,
         /// State of the job.
         state: String,
-        /// Number of items that are done.
+        /// Number of items that are done or have failed.
         done: u64,
         /// Number of all items, once it is known.
         total: Option<u64>,

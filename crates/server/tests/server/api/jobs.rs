@@ -589,3 +589,26 @@ fn a_scan_reports_people_who_are_there_twice() {
         rest.json("POST", &format!("/libraries/{library}/duplicate-scans"), &json!({"fmr": 1, "threshold": 0.5}));
     assert_problem(&wrong, 400, "badField");
 }
+
+#[test]
+fn a_job_tells_of_its_state_and_progress_by_events_and_its_makers_acts_are_logged() {
+    let server = Server::auto();
+    let admin = Rest::admin(&server);
+    let library = admin.library("staff");
+    let job = admin.finished_import(&library, &[("Ada/1.jpg", &obama()), ("Nobody/1.jpg", &no_face())]);
+    assert_eq!(admin.json("POST", &format!("/jobs/{job}/cancel"), &json!({})).status, 409);
+    let log = admin.get("/events/log?kind=job").json();
+    let events = log["items"].as_array().expect("items");
+    assert!(events.iter().all(|event| event["data"]["jobId"] == job && event["libraryId"] == library), "{log}");
+    let states: Vec<&str> = events.iter().filter_map(|event| event["data"]["state"].as_str()).collect();
+    assert_eq!((states.first(), states.last()), (Some(&"queued"), Some(&"done")), "{log}");
+    let last = &events[events.len() - 1]["data"];
+    assert_eq!((&last["done"], &last["total"]), (&json!(2), &json!(2)));
+    // One step of progress after each item.
+    assert!(states.iter().filter(|state| **state == "running").count() >= 2, "{log}");
+
+    let acts = admin.get(&format!("/audit?target=job%20{job}")).json();
+    let acts: Vec<&str> =
+        acts["items"].as_array().expect("items").iter().filter_map(|act| act["action"].as_str()).collect();
+    assert_eq!(acts, ["job.create"], "what is refused is not logged");
+}

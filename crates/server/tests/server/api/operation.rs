@@ -246,7 +246,10 @@ fn models_version_storage_and_retention_are_told() {
         kept["items"],
         json!([
             {"data": "calls", "keptSeconds": 30 * 86_400, "setting": "statistics.retention_days"},
+            {"data": "jobs", "keptSeconds": 30 * 86_400, "setting": "jobs.retention_days"},
+            {"data": "events", "keptSeconds": 30 * 86_400, "setting": "events.retention_days"},
             {"data": "idempotencyKeys", "keptSeconds": 86_400, "setting": null},
+            {"data": "auditLog", "keptSeconds": null, "setting": null},
         ])
     );
 }

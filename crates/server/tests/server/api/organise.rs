@@ -560,6 +560,9 @@ fn a_person_is_erased_everywhere() {
     let body = json!({"externalId": "b1", "name": "Very Unusual Name", "image": base64(&obama2())}).to_string();
     let again = shop.send("POST", &format!("/libraries/{second}/people"), &headers, body.as_bytes());
     assert_eq!(again.status, 201, "{}", again.text());
+    let job = shop.finished_import(&second, &[("b1/1.jpg", &obama())]);
+    let items = || shop.get(&format!("/jobs/{job}/items")).json()["items"][0].clone();
+    assert_eq!((&items()["name"], items()["personId"].is_string()), (&json!("b1/1.jpg"), true));
     let other = text(&shop.person(&second, &[("externalId", "j1")], &biden())["id"]);
     admin.person(&admin.library("first"), &secret, &obama());
 
@@ -570,9 +573,10 @@ fn a_person_is_erased_everywhere() {
         assert_problem(&shop.json("POST", "/erasures", &body), 400, "badField");
     }
     let erased = shop.json("POST", "/erasures", &json!({"personId": made["id"]}));
-    assert_eq!(erased.json(), json!({"libraries": 2, "people": 2, "faces": 2}), "{}", erased.text());
+    assert_eq!(erased.json(), json!({"libraries": 2, "people": 2, "faces": 3}), "{}", erased.text());
     assert_eq!(found(&shop, &first, &json!({})), Vec::<String>::new());
     assert_eq!(found(&shop, &second, &json!({})), [other], "others stay");
+    assert_eq!((&items()["name"], &items()["personId"]), (&json!(""), &json!(null)), "its report does not name them");
     let repeat = shop.send("POST", &format!("/libraries/{second}/people"), &headers, body.as_bytes());
     assert_problem(&repeat, 409, "requestNotAnswered");
     let elsewhere = json!({"externalId": "b1", "appId": "admin"});
