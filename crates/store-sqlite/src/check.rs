@@ -5,12 +5,12 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aicp_types::{FaceId, LibraryId};
+use aicp_types::{AuditId, FaceId, LibraryId, UnixMillis};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
 use aicp_blobs::LocalBlobs;
-use aicp_store::{BlobKey, Result, at, md5_hex, vector_from_blob};
+use aicp_store::{Act, AuditEntry, BlobKey, FIRST_AUDIT_HASH, Result, at, md5_hex, vector_from_blob};
 
 use crate::{DATABASE, OBJECTS, take_lock};
 
@@ -64,6 +64,8 @@ pub enum Finding {
         /// Description of the fault.
         fault: &'static str,
     },
+    /// An entry of the audit log was changed, or follows one that was removed; further ones are not checked.
+    Audit(AuditId),
     /// A file that no row refers to.
     Orphan(PathBuf),
 }
@@ -78,6 +80,7 @@ impl fmt::Display for Finding {
             }
             Self::Picture { key, face: Some(face), fault } => write!(f, "picture {key} of face {face}: {fault}"),
             Self::Picture { key, face: None, fault } => write!(f, "picture {key} of a waiting write: {fault}"),
+            Self::Audit(id) => write!(f, "entry {id} of the audit log is not as it was written, or one before is gone"),
             Self::Orphan(path) => write!(f, "{}: nothing refers to it", path.display()),
         }
     }
@@ -97,6 +100,7 @@ pub fn check(data_dir: &Path) -> Result<Report> {
     let read = Connection::open_with_flags(&database, flags).and_then(|connection| {
         report.check_pages(&connection)?;
         report.check_templates(&connection)?;
+        report.check_audit_log(&connection)?;
         known_pictures(&connection)
     });
     match read {
@@ -175,6 +179,39 @@ impl Report {
                     fault,
                 });
             }
+        }
+        Ok(())
+    }
+
+    /// Computes the hashes of the audit log anew.
+    fn check_audit_log(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if !connection.table_exists(None, "audit")? {
+            return Ok(());
+        }
+        let mut select = connection.prepare(
+            "SELECT id, created, actor, address, request_id, app_id, action, target, old_state, new_state, hash
+             FROM audit ORDER BY id",
+        )?;
+        let mut rows = select.query([])?;
+        let (mut last, mut hash) = (0, FIRST_AUDIT_HASH.to_vec());
+        while let Some(row) = rows.next()? {
+            let act = Act {
+                at: UnixMillis::new(row.get(1)?),
+                actor: row.get(2)?,
+                address: row.get(3)?,
+                request_id: row.get(4)?,
+                app_id: row.get(5)?,
+                action: row.get(6)?,
+                target: row.get(7)?,
+                before: row.get(8)?,
+                after: row.get(9)?,
+            };
+            let entry = AuditEntry { id: AuditId::new(row.get(0)?), act, hash: row.get(10)? };
+            if entry.id.get() != last + 1 || !entry.follows(&hash) {
+                self.note(Finding::Audit(entry.id));
+                break;
+            }
+            (last, hash) = (entry.id.get(), entry.hash);
         }
         Ok(())
     }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aicp_blobs::LocalBlobs;
-use aicp_store::{BlobKey, Error, Library};
+use aicp_store::{Act, BlobKey, Error, Library};
 use aicp_store_sqlite::{Finding, check};
 use aicp_store_tests::fixture::{APP, PATIENCE, bytes, face_with, key, names, new_face, new_library, new_person};
 use aicp_store_tests::handle::Handle;
-use aicp_types::{SystemClock, UnixMillis};
+use aicp_types::{AuditId, SystemClock, UnixMillis};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -288,4 +288,36 @@ async fn a_check_reports_what_differs_from_what_was_stored() {
     assert_eq!(report.findings.len(), 3, "{:?}", report.findings);
     assert!(expected.iter().all(|finding| report.findings.contains(finding)), "{:?}", report.findings);
     assert!(!report.findings.iter().any(|finding| finding.to_string().contains(&sound.picture_key)));
+}
+
+#[tokio::test]
+async fn a_check_finds_the_first_entry_of_the_audit_log_that_is_not_as_it_was_written() {
+    let f = Folder::new().await;
+    let act = Act {
+        at: UnixMillis::new(1),
+        actor: "operator:ada".to_owned(),
+        address: None,
+        request_id: None,
+        app_id: Some(APP.to_owned()),
+        action: "library.create".to_owned(),
+        target: "library 1".to_owned(),
+        before: None,
+        after: Some("{}".to_owned()),
+    };
+    for at in 1..=4 {
+        f.store.append_act(Act { at: UnixMillis::new(at), ..act.clone() }).await.expect("appended");
+    }
+    f.store.close().await.expect("close");
+    assert_eq!(check(f.dir.path()).expect("check").findings, []);
+    for (edit, broken) in [
+        ("DELETE FROM audit WHERE id = 3", 4),
+        ("UPDATE audit SET new_state = NULL WHERE id = 2", 2),
+        ("DELETE FROM audit WHERE id = 1", 2),
+    ] {
+        let database = Connection::open(f.dir.path().join("aicp.db")).expect("the database");
+        database.execute_batch(edit).expect("an edit");
+        drop(database);
+        let report = check(f.dir.path()).expect("check");
+        assert_eq!(report.findings, [Finding::Audit(AuditId::new(broken))], "{edit}");
+    }
 }
