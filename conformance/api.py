@@ -42,8 +42,15 @@ ALIASES |= {"groups": "group", "members": "friend", "image": "picture", "a": "pi
 ALIASES |= {"fromEventId": "event", "personId": "person"}
 # Kinds of data, each made of those before.
 KINDS = ["app", "key", "library", "target", "person", "face", "account", "friend", "group", "webhook", "delivery", "entry"]
+KINDS += ["operator", "session", "token"]
+# The operator who has sessions and tokens.
+OPERATOR = {"name": "operator-0", "password": "a pass phrase of some length"}
 # Operations that remove something, or forbid more of it, with the parameter that names it.
 REMOVES = re.compile(r"DELETE .*\{(\w+)\}|PUT .*\{(\w+)\}/(?:faces|quota)|POST .*\{(\w+)\}/drop")
+# Operations after which a person is not where they were.
+TAKES_PEOPLE = re.compile(r"POST (/erasures|.*/(move|merge|bulk-delete))$")
+# Operations that only an operator can succeed with, not the holder of the admin token, or that need a password.
+OF_OPERATORS = {"POST /session", "DELETE /session", "PUT /session/password", "POST /tokens"}
 BEARER = f"Bearer {ADMIN_TOKEN}"
 
 # Values come from the document and from the data alone, so that each run makes the same requests.
@@ -94,6 +101,22 @@ class ApiServer(Server):
         return answer.json() if answer.content else {}
 
 
+def create_token(server: ApiServer, name: str) -> str:
+    """Makes a token of the operator, in a session of theirs. Returns its id."""
+    with requests.Session() as browser:
+        url = f"{server.base}/api/v1"
+        opened = browser.post(f"{url}/session", json=OPERATOR, timeout=SECONDS)
+        opened.raise_for_status()
+        made = browser.post(
+            f"{url}/tokens",
+            json={"name": name, "expiresAt": "2099-12-31T00:00:00Z"},
+            headers={"X-CSRF-Token": opened.json()["csrfToken"]},
+            timeout=SECONDS,
+        )
+        made.raise_for_status()
+        return made.json()["id"]
+
+
 def archive(name: str) -> bytes:
     """An archive with one picture of a person."""
     content = io.BytesIO()
@@ -133,6 +156,12 @@ def create(server: ApiServer, kind: str, name: str, ids: Ids) -> str:
             server.call("POST", "/apps", json=body)
         case "key":
             return server.call("POST", f"{app}/keys", json={"kind": "jdcloud"})["accessKey"]
+        case "operator":
+            return server.call("POST", "/operators", json={**OPERATOR, "name": name, "role": "operator"})["id"]
+        case "session":
+            return server.call("POST", "/session", json=OPERATOR)["signIn"]["id"]
+        case "token":
+            return create_token(server, name)
         case "library" | "target":
             return server.call("POST", "/libraries", json={"appId": first["app"], "name": name})["id"]
         case "person":
@@ -223,6 +252,8 @@ def insert_real(case: schemathesis.Case, ids: Ids) -> None:
     if found := REMOVES.fullmatch(case.operation.label):
         removed = found[found.lastindex]
         ids = ids | {removed: ids[f"spare {removed}"]}
+    if TAKES_PEOPLE.search(case.operation.label):
+        ids = ids | {"person": ids["spare person"]}
     if kind := JOBS.get(case.operation.label):
         ids = ids | {"job": ids[kind]}
     if case.path == "/apps":
@@ -274,7 +305,7 @@ def examine(server: ApiServer, ids: Ids) -> Result:
         if ran.exit_code not in (0, 1):
             raise SystemExit(f"error: Schemathesis did not run: {ran.output}")
         report = json.loads(pathlib.Path("report.json").read_text())
-    return Result(ran.exit_code == 0, ran.output, report, sorted(operations - succeeded))
+    return Result(ran.exit_code == 0, ran.output, report, sorted(operations - succeeded - OF_OPERATORS))
 
 
 def main() -> int:

@@ -287,7 +287,10 @@ async fn identify(
         return Err(Problem::field("libraryIds", format!("must be 1 to {MAX_LIBRARIES} ids of libraries")));
     }
     let (mut libraries, mut acting) = (Vec::with_capacity(ids.len()), None);
-    for id in ids {
+    for (place, id) in ids.iter().enumerate() {
+        if ids[..place].contains(id) {
+            continue;
+        }
         let (of_app, library) = find_library(&platform, &caller, id).await?;
         acting.get_or_insert(of_app);
         libraries.push(library);

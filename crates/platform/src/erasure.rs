@@ -2,7 +2,6 @@
 
 use aicp_store::Act;
 use aicp_types::PublicId;
-use serde::Serialize;
 
 use crate::audit::state;
 use crate::background::run_detached;
@@ -20,7 +19,7 @@ pub enum ErasureKey {
 }
 
 /// What was erased.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Erasure {
     /// Number of libraries that had the person.
     pub libraries: usize,
@@ -68,29 +67,44 @@ impl Platform {
             }
         }
         drop(rows);
+        if by_backend.is_empty() {
+            return Err(Missing::Person.into());
+        }
+        // Forgotten and logged first: after a crash in between, the person is there to be erased again.
+        self.forget_person(caller, &user_id, &public_ids).await?;
         for (backend, people) in by_backend {
             let (number, faces) = backend.remove_people(&people).await?;
             erased.people += number;
             erased.faces += faces;
         }
         erased.libraries = libraries.len();
-        if erased.people == 0 {
-            return Err(Missing::Person.into());
-        }
-        let items = self.inner.store.rows().await?.job_items_with(&crate::jobs::details_of(&public_ids)).await?;
-        let (owner, act) = (Caller::name_of_app(app_id), caller.act(self.now(), "person.erase", "a person"));
-        let act = Act { after: state(&erased), ..act };
+        if erased.people == 0 { Err(Missing::Person.into()) } else { Ok(erased) }
+    }
+
+    /// Forgets what is kept about people besides their rows, and logs the act: answers to repeated requests, items of jobs
+    /// that are about them, and items that wait and would enrol them.
+    async fn forget_person(&self, caller: &Caller, user_id: &str, people: &[PublicId]) -> Result<()> {
+        let mut rows = self.inner.store.rows().await?;
+        let items = rows.job_items_with(&crate::jobs::details_of(people)).await?;
+        let waiting = rows.waiting_job_items_with(caller.app_id(), &crate::jobs::input_of(user_id)).await?;
+        drop(rows);
+        let (owner, now) = (Caller::name_of_app(caller.app_id()), self.now());
+        let act = caller.act(now, "person.erase", "a person");
+        let act = Act { after: state(&serde_json::json!({ "people": people.len() })), ..act };
         let forget = self.inner.store.write_always(move |tx| {
             Box::pin(async move {
                 // Operators may have been told of the person, too.
                 tx.forget_answers(&owner, APP_PREFIX).await?;
+                for (job, number) in waiting {
+                    crate::jobs::refuse_item(tx, job, number, now).await?;
+                    tx.forget_job_item(job, number).await?;
+                }
                 for (job, number) in items {
                     tx.forget_job_item(job, number).await?;
                 }
                 tx.append_act(act).await.map_err(crate::Error::from)
             })
         });
-        forget.await?;
-        Ok(erased)
+        forget.await
     }
 }

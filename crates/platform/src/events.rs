@@ -48,7 +48,8 @@ impl Platform {
         limit: u64,
     ) -> Result<EventBatch> {
         let filter = seen_by(caller, filter);
-        let mut rows = self.inner.store.rows().await?;
+        // One state: what is deleted meanwhile must show as a gap.
+        let mut rows = self.inner.store.snapshot().await?;
         batch_after(&mut rows, &filter, after, limit).await
     }
 }

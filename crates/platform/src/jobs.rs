@@ -200,7 +200,7 @@ impl Platform {
     /// [`crate::Internal::Store`].
     pub async fn jobs(&self, caller: &Caller, query: JobQuery, after: Option<JobId>, limit: u64) -> Result<Vec<Job>> {
         let filter = JobFilter {
-            app_id: if caller.is_administrator() { None } else { Some(caller.app_id()) },
+            app_id: if caller.sees_all_apps() { None } else { Some(caller.app_id()) },
             state: query.state,
             kind: query.kind.map(JobKind::name),
             library_id: query.library_id,
@@ -313,6 +313,12 @@ impl Platform {
     /// # Errors
     /// [`Missing::Job`]; [`Refusal::JobState`] if it has not ended.
     pub async fn delete_job(&self, caller: &Caller, id: JobId) -> Result<()> {
+        let act = caller.act(self.now(), "job.delete", format!("job {id}"));
+        self.delete_job_with(caller, id, Some(act)).await
+    }
+
+    /// Deletes a job that has ended, and logs the act, if it is one.
+    async fn delete_job_with(&self, caller: &Caller, id: JobId, act: Option<Act>) -> Result<()> {
         let row = self.job_row(caller, id).await?;
         let is_active = self.inner.jobs.is_active(id);
         let delete = self.inner.store.remove(move |tx| {
@@ -323,7 +329,11 @@ impl Platform {
                 if is_active || !has_ended {
                     return Err(Error::from(Refusal::JobState));
                 }
-                tx.delete_job(id).await.map_err(or_missing(Missing::Job))
+                tx.delete_job(id).await.map_err(or_missing(Missing::Job))?;
+                match act {
+                    Some(act) => Ok(tx.append_act(Act { app_id: Some(job.app_id), ..act }).await?),
+                    None => Ok(()),
+                }
             })
         });
         delete.await?;
@@ -343,7 +353,18 @@ impl Platform {
         let act = caller.act(self.now(), action, format!("job {id}"));
         let changed = self.inner.store.write_always(move |tx| {
             Box::pin(async move {
-                let job = progress::update(tx, id, act.at, change).await?;
+                let known = tx.job(id).await?.ok_or(Missing::Job)?;
+                let mut wanted = known.clone();
+                change(&mut wanted)?;
+                // What is so already is neither written nor logged.
+                if wanted.state == known.state {
+                    return Ok(known);
+                }
+                let set = |job: &mut JobRow| {
+                    *job = wanted;
+                    Ok(())
+                };
+                let job = progress::update(tx, id, act.at, set).await?;
                 tx.append_act(Act { app_id: Some(job.app_id.clone()), ..act }).await?;
                 Ok::<_, Error>(job)
             })
@@ -376,6 +397,23 @@ impl Platform {
 /// Returns what the details of items contain that are about some people.
 pub(crate) fn details_of(people: &[PublicId]) -> Vec<String> {
     people.iter().flat_map(|id| [format!("erson\":{id},"), format!("erson\":{id}}}")]).collect()
+}
+
+/// Returns what the input of an item contains that would enrol a person with this user id.
+pub(crate) fn input_of(user_id: &str) -> String {
+    format!("\"external_id\":{}", serde_json::Value::from(user_id))
+}
+
+/// Ends an item that waits, because its person was erased.
+pub(crate) async fn refuse_item(tx: &mut Tx, job: JobId, number: i64, at: UnixMillis) -> Result<()> {
+    if tx.finish_job_item(job, number, JobItemState::Failed, "personErased", None).await? {
+        let count = |job: &mut JobRow| {
+            job.failed += 1;
+            Ok(())
+        };
+        progress::update(tx, job, at, count).await?;
+    }
+    Ok(())
 }
 
 async fn insert(tx: &mut Tx, new: NewJob, most: u64, act: Act) -> Result<JobRow> {

@@ -4,7 +4,7 @@
 //! A recognition puts a copy of its picture into a bounded queue and never waits. One task cuts the faces out and stores
 //! them. When the queue is full, or its pictures take too much memory, further recognitions are left out and counted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::audit::state;
 use crate::error::{or_existing, or_missing};
 use crate::libraries::library_target;
+use crate::locks::Digest;
 use crate::settings::RecognitionLog as Settings;
 use crate::{
     Caller, EnrolOptions, Enrolled, Enrolment, Error, Existing, Library, LibraryKey, Match, Missing, PersonData,
@@ -112,7 +113,7 @@ impl RecognitionLog {
         if enabled.is_empty() {
             return;
         }
-        let logged: Vec<LibraryId> =
+        let logged: BTreeSet<LibraryId> =
             libraries.iter().map(|library| library.id).filter(|id| enabled.contains_key(id)).collect();
         if logged.is_empty() {
             return;
@@ -360,6 +361,8 @@ impl Platform {
         id: RecognitionEntryId,
         person: PersonData,
     ) -> Result<Enrolled> {
+        // Of concurrent calls for one entry, one enrols.
+        let _same_entry = self.inner.identity_locks.lock(Digest::of(&(library.id, id, "recognition"))).await;
         let entry = self.recognition(library, id).await?;
         if !entry.matches.is_empty() {
             return Err(Error::Exists(Existing::Person));

@@ -173,7 +173,8 @@ impl Platform {
         bucket: Option<Bucket>,
     ) -> Result<Vec<GroupStatistics>> {
         let scope = scope(caller, filter)?;
-        self.flush_calls().await?;
+        // Days of years are many rows.
+        let _turn = self.turn().await?;
         let parts = calendar::parts(self.zone(), filter.from, filter.to);
         let mut rows = self.inner.store.snapshot().await?;
         let by_day = bucket.is_some();
@@ -237,7 +238,7 @@ impl Platform {
         Ok(SingleCalls { rows, _turn: turn })
     }
 
-    /// Waits for the permit of a query of single calls, and until all calls so far are written.
+    /// Waits for the permit of a query with many rows, and until all calls so far are written.
     async fn turn(&self) -> Result<OwnedSemaphorePermit> {
         let turn = Arc::clone(&self.inner.single_calls).acquire_owned();
         let turn = timeout(WAIT_FOR_TURN, turn).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;

@@ -43,6 +43,12 @@ fn audited(webhook: &Webhook) -> Option<String> {
     state(&serde_json::json!({ "url": url, "kinds": kinds, "library": library, "enabled": enabled }))
 }
 
+/// Whether a caller sees a webhook. One that gets the events of all apps is for administrators, whatever its own app.
+fn sees(caller: &Caller, webhook: &Webhook) -> bool {
+    let made = &webhook.made;
+    caller.is_administrator() || (!made.all_apps && caller.require_app(&made.app_id).is_ok())
+}
+
 /// A webhook to create.
 #[derive(Debug, Clone)]
 pub struct WebhookData {
@@ -142,7 +148,9 @@ impl Platform {
             Some(other) if other != caller.app_id() => return Ok(Vec::new()),
             _ => Some(caller.app_id()),
         };
-        Ok(self.inner.store.rows().await?.webhooks_after(app_id, after, limit).await?)
+        let mut webhooks = self.inner.store.rows().await?.webhooks_after(app_id, after, limit).await?;
+        webhooks.retain(|webhook| sees(caller, webhook));
+        Ok(webhooks)
     }
 
     /// Returns a webhook that the caller sees.
@@ -151,7 +159,9 @@ impl Platform {
     /// [`Missing::Webhook`].
     pub async fn webhook(&self, caller: &Caller, id: WebhookId) -> Result<Webhook> {
         let webhook = self.inner.store.rows().await?.webhook(id).await?.ok_or(Missing::Webhook)?;
-        caller.require_app(&webhook.made.app_id).map_err(|_| Missing::Webhook)?;
+        if !sees(caller, &webhook) {
+            return Err(Missing::Webhook.into());
+        }
         Ok(webhook)
     }
 
@@ -249,8 +259,10 @@ impl Platform {
     /// # Errors
     /// [`Missing::Webhook`], [`Missing::Delivery`]; [`Missing::Event`] if the event was deleted by age; [`Limit::Replays`].
     pub async fn replay_delivery(&self, caller: &Caller, id: WebhookId, delivery: DeliveryId) -> Result<Delivery> {
-        self.webhook(caller, id).await?;
+        let webhook = self.webhook(caller, id).await?;
         let now = self.now();
+        let act = caller.act(now, "webhook.replay", format!("delivery {delivery} of webhook {id}"));
+        let act = Act { app_id: Some(webhook.made.app_id), ..act };
         let inserted: Result<Delivery> = self
             .inner
             .store
@@ -263,6 +275,7 @@ impl Platform {
                     }
                     let (event_id, kind) = (event.id, event.data.kind());
                     let new = NewDelivery { webhook_id: id, event_id, kind, is_replay: true, created_at: now };
+                    tx.append_act(act).await?;
                     tx.insert_delivery(new).await.map_err(or_missing(Missing::Webhook))
                 })
             })
@@ -276,7 +289,9 @@ impl Platform {
     /// # Errors
     /// [`Missing::Webhook`]; [`Missing::Event`] if there is no such event yet.
     pub async fn replay_events(&self, caller: &Caller, id: WebhookId, from: EventId) -> Result<Webhook> {
-        self.webhook(caller, id).await?;
+        let webhook = self.webhook(caller, id).await?;
+        let act = caller.act(self.now(), "webhook.replay", format!("webhook {id} from event {from}"));
+        let act = Act { app_id: Some(webhook.made.app_id), ..act };
         let replayed: Result<Webhook> = self
             .inner
             .store
@@ -287,6 +302,7 @@ impl Platform {
                         return Err(Missing::Event.into());
                     }
                     webhook.position = EventId::new(from.get() - 1);
+                    tx.append_act(act).await?;
                     tx.delete_waiting_delivery(id).await?;
                     tx.write_webhook(&webhook).await.map_err(or_missing(Missing::Webhook))?;
                     Ok(webhook)

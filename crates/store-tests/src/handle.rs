@@ -247,7 +247,8 @@ impl Handle {
     /// Takes a library out of sight.
     pub async fn withdraw_library(&self, library: LibraryId, external_id: &str) -> Result<()> {
         let external_id = external_id.to_owned();
-        self.0.write(move |tx| Box::pin(async move { tx.withdraw_library(library, &external_id).await })).await
+        let at = UnixMillis::new(1);
+        self.0.write(move |tx| Box::pin(async move { tx.withdraw_library(library, &external_id, at).await })).await
     }
 
     /// Claims an idempotency key.

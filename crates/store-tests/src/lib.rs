@@ -211,6 +211,7 @@ macro_rules! suite {
                 deleted_entries_delete_their_pictures
                 entries_go_with_whom_they_name_and_with_their_library
                 old_entries_are_told_by_age_and_number
+                entries_follow_people_who_are_merged_and_forget_those_who_move
             }
             quotas {
                 quotas_round_trip_with_the_calls_that_were_counted

@@ -41,9 +41,10 @@ impl Platform {
         };
         let withdraw = self.inner.store.remove(move |tx| {
             Box::pin(async move {
+                let at = act.at;
                 log_deletion(tx, id, act).await?;
                 // Ids with control characters are reserved.
-                tx.withdraw_library(id, &format!("\u{1}{id}")).await.map_err(or_missing(Missing::Library))?;
+                tx.withdraw_library(id, &format!("\u{1}{id}"), at).await.map_err(or_missing(Missing::Library))?;
                 Ok::<_, Error>(tx.insert_job(new).await?)
             })
         });

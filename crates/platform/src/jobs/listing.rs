@@ -7,13 +7,11 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::manifest::{self, MANIFEST, Row};
-use super::zip::{Archive, Entry, Limits, Place, Refused, ZipError, read_entry};
+use super::zip::{Archive, Entry, Limits, MAX_PATH, Place, Refused, ZipError, read_entry};
 use crate::Tags;
 
 /// Maximum depth of a path in an archive.
 const MAX_DEPTH: usize = 16;
-/// Maximum length of a path in an archive in bytes.
-const MAX_PATH: usize = 1024;
 /// Maximum length of an external id in characters.
 const MAX_ID: usize = 128;
 /// Maximum length of other texts of a person in characters.
@@ -253,6 +251,8 @@ pub(crate) fn list_archive(
         Ok::<_, ListError>(())
     })?;
     places.retain(|name, _| !name.eq_ignore_ascii_case(MANIFEST));
+    // Rows may name one entry many times.
+    let mut unpacked = 0u64;
     manifest::read(&text, limits.entries, |row| {
         let Row { file, person } = row;
         let found = components(&file).ok().and_then(|parts| places.get_mut(&parts.join("/")));
@@ -260,6 +260,10 @@ pub(crate) fn list_archive(
             (person, Some((place, is_named))) => {
                 *is_named = true;
                 let place = place.clone();
+                unpacked = unpacked.saturating_add(place.as_ref().map_or(0, Place::size));
+                if unpacked > limits.unpacked {
+                    return Err(ZipError::TooLarge(limits.unpacked).into());
+                }
                 person.and_then(|person| Ok(Picture { person, source: Source::Entry(place?) }))
             }
             (_, None) => Err(Refused::new("fileMissing", "the archive has no such file")),

@@ -243,7 +243,11 @@ impl Platform {
         let old =
             self.inner.store.rows().await?.jobs_ended_before(self.now().saturating_sub(age), MAX_FORGOTTEN).await?;
         for id in old {
-            self.delete_job(&Caller::administrator(), id).await?;
+            // Deletions of libraries that failed stay: they can be resumed.
+            match self.delete_job_with(&Caller::administrator(), id, None).await {
+                Ok(()) | Err(Error::Refused(_) | Error::Missing(_)) => {}
+                Err(e) => return Err(e),
+            }
         }
         Ok(())
     }
@@ -296,6 +300,8 @@ impl Running {
 
 async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
+    // An interval of its own, as jobs may be told of all the time.
+    let mut looks = tokio::time::interval(LOOK_INTERVAL);
     loop {
         // Holds the platform only while it is needed, so that it can shut down.
         let Some(inner) = inner.upgrade() else { return };
@@ -307,7 +313,7 @@ async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
             tokio::select! {
                 () = platform.inner.jobs.wake.notified() => {}
                 Some(_) = tasks.join_next() => {}
-                () = tokio::time::sleep(LOOK_INTERVAL) => {
+                _ = looks.tick() => {
                     if let Err(e) = platform.forget_old_jobs().await {
                         tracing::warn!(error = %e, "old jobs can't be deleted");
                     }

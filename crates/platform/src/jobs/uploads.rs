@@ -1,11 +1,11 @@
 //! Files of jobs: uploaded archives. Their names are made here.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aicp_store::{at, run_blocking};
 use bytes::Bytes;
@@ -18,6 +18,8 @@ use crate::{Caller, Error, Platform, Result};
 
 /// Maximum number of archives that are received at a time.
 const MAX_UPLOADS: usize = 4;
+/// Maximum number of archives that are received of one app at a time.
+const MAX_UPLOADS_PER_APP: usize = 2;
 /// Extension of a file that is not complete.
 const PART: &str = "part";
 /// Extension of a complete archive.
@@ -29,11 +31,43 @@ const SPACE_INTERVAL_BYTES: u64 = 16 << 20;
 pub(crate) struct Folder {
     path: PathBuf,
     turns: Arc<Semaphore>,
+    /// Number of archives that are being received, by app.
+    by_app: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+/// Place of an app among those whose archives are being received.
+struct AppTurn {
+    app_id: String,
+    by_app: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+impl AppTurn {
+    fn take(by_app: &Arc<Mutex<HashMap<String, usize>>>, app_id: &str) -> Result<Self> {
+        let mut taken = by_app.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(app_id.to_owned()).or_default();
+        if *count == MAX_UPLOADS_PER_APP {
+            return Err(Error::Busy);
+        }
+        *count += 1;
+        Ok(Self { app_id: app_id.to_owned(), by_app: Arc::clone(by_app) })
+    }
+}
+
+impl Drop for AppTurn {
+    fn drop(&mut self) {
+        let mut taken = self.by_app.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.app_id) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.app_id);
+            }
+        }
+    }
 }
 
 impl Folder {
     pub fn new(path: PathBuf) -> Self {
-        Self { path, turns: Arc::new(Semaphore::new(MAX_UPLOADS)) }
+        Self { path, turns: Arc::new(Semaphore::new(MAX_UPLOADS)), by_app: Arc::default() }
     }
 
     /// Returns the path of an archive. `name` was made by [`Upload::keep`].
@@ -94,6 +128,7 @@ pub struct Upload {
     digest: Sha256,
     platform: Platform,
     _turn: OwnedSemaphorePermit,
+    _app_turn: AppTurn,
 }
 
 impl Platform {
@@ -101,8 +136,10 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::Busy`] if too many are being received; the store's error if the disk is full.
-    pub async fn begin_upload(&self, _: &Caller) -> Result<Upload> {
+    pub async fn begin_upload(&self, caller: &Caller) -> Result<Upload> {
         let folder = &self.inner.jobs.folder;
+        // A few slow clients of one app must not keep the others out.
+        let app_turn = AppTurn::take(&folder.by_app, caller.app_id())?;
         let turn = Arc::clone(&folder.turns).try_acquire_owned().map_err(|_| Error::Busy)?;
         self.inner.store.require_space()?;
         let path = folder.path.join(format!("{}.{PART}", random_hex32()?));
@@ -125,6 +162,7 @@ impl Platform {
             digest,
             platform: self.clone(),
             _turn: turn,
+            _app_turn: app_turn,
         })
     }
 }

@@ -18,6 +18,10 @@ const MAX_END: u64 = 22 + 0xffff;
 const LOCATOR: u64 = 20;
 /// Maximum length of the directory per entry, in bytes.
 const MAX_DIRECTORY_PER_ENTRY: u64 = 1024;
+/// Maximum length of a path in an archive in bytes.
+pub(crate) const MAX_PATH: usize = 1024;
+/// Characters that are kept of a path that is too long.
+const SHOWN_CHARS: usize = 100;
 /// Flag of an encrypted entry.
 const ENCRYPTED: u16 = 1;
 /// Flag of an entry whose name is UTF-8.
@@ -112,6 +116,8 @@ pub(crate) struct Archive {
     limits: Limits,
     entries: u64,
     directory: u64,
+    /// Length of the directory, as the archive states it.
+    size: u64,
     length: u64,
 }
 
@@ -130,7 +136,7 @@ impl Archive {
         if size > entries.saturating_mul(MAX_DIRECTORY_PER_ENTRY) {
             return Err(ZipError::NotReadable("its directory is too long"));
         }
-        Ok(Self { file: BufReader::new(file), limits, entries, directory, length })
+        Ok(Self { file: BufReader::new(file), limits, entries, directory, size, length })
     }
 
     /// Passes each entry to `see`, in order.
@@ -142,6 +148,9 @@ impl Archive {
         let mut unpacked = 0u64;
         for _ in 0..self.entries {
             let (entry, size) = self.next_entry()?;
+            if self.file.stream_position().map_err(ZipError::from)? > self.directory.saturating_add(self.size) {
+                return Err(ZipError::NotReadable("its directory is longer than it says").into());
+            }
             unpacked = unpacked.saturating_add(size);
             if unpacked > self.limits.unpacked {
                 return Err(ZipError::TooLarge(self.limits.unpacked).into());
@@ -172,6 +181,10 @@ impl Archive {
         complete(&mut place, &extra);
         let name = decode(&name, flags & UTF8 != 0);
         let text = name.clone().unwrap_or_else(|lossy| lossy);
+        if text.len() > MAX_PATH {
+            let name = text.chars().take(SHOWN_CHARS).collect();
+            return Ok((Entry { name, place: Some(Err(Refused::new("pathRefused", "the path is too long"))) }, 0));
+        }
         if text.ends_with(['/', '\\']) && place.unpacked == 0 {
             return Ok((Entry { name: text, place: None }, 0));
         }

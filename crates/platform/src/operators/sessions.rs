@@ -80,6 +80,7 @@ impl Platform {
             Some(operator) => (TokenHash::of(&secret), format!("operator:{}", operator.name)),
             None => (self.inner.operators.hash_of_administrator(&secret), "admin-token".to_owned()),
         };
+        let checked = operator.clone();
         let operator_id = operator.map(|operator| operator.id);
         let now = self.now();
         let act = Act { actor: name.clone(), ..origin.act(now, "session.create", format!("session of {name}")) };
@@ -94,6 +95,13 @@ impl Platform {
         };
         let opened = self.inner.store.write(move |tx| {
             Box::pin(async move {
+                // Another password may have been set meanwhile, or the operator locked out.
+                if let Some(checked) = checked {
+                    let now = tx.operator(checked.id).await?.filter(|operator| !operator.is_disabled);
+                    if now.is_none_or(|operator| operator.password_hash != checked.password_hash) {
+                        return Err(Refusal::Login.into());
+                    }
+                }
                 // The oldest sessions make room for new ones, so that nobody is locked out by sessions left open.
                 let sessions = tokens_of(tx, operator_id, OperatorTokenKind::Session, now).await?;
                 let excess = (sessions.len() + 1).saturating_sub(MAX_TOKENS);
@@ -139,7 +147,13 @@ impl Platform {
     pub async fn sign_out(&self, caller: &Caller) -> Result<()> {
         let session = self.sign_in_of(caller).filter(|token| token.made.kind == OperatorTokenKind::Session);
         let id = session.ok_or(Missing::Session)?.id;
-        let ended = self.inner.store.remove(move |tx| Box::pin(async move { tx.delete_operator_token(id).await }));
+        let act = caller.act(self.now(), "session.end", format!("{id} of {}", caller.name()));
+        let ended = self.inner.store.remove(move |tx| {
+            Box::pin(async move {
+                tx.delete_operator_token(id).await?;
+                tx.append_act(act).await
+            })
+        });
         ended.await.map_err(or_missing(Missing::Session))
     }
 
@@ -160,9 +174,14 @@ impl Platform {
         let hash = self.hash_of_new(&operator.name, new).await?;
         let now = self.now();
         let act = caller.act(now, "operator.password", format!("operator {}", operator.name));
+        let checked = operator.password_hash;
         let written = self.inner.store.write(move |tx| {
             Box::pin(async move {
                 let mut operator = tx.operator(id).await?.ok_or(Missing::Operator)?;
+                // Another password may have been set meanwhile, and have ended this session.
+                if operator.password_hash != checked {
+                    return Err(Refusal::WrongPassword.into());
+                }
                 (operator.password_hash, operator.updated_at) = (Some(hash), now);
                 tx.write_operator(&operator).await.map_err(or_missing(Missing::Operator))?;
                 end_sessions(tx, id, Some(token_id), now).await?;

@@ -179,6 +179,10 @@ async fn require_in(tx: &mut Tx, library_id: LibraryId, person_id: PersonId) -> 
 /// a person of the library is known by the same user id.
 pub(crate) async fn move_person(tx: &mut Tx, person: Person, to: LibraryId, at: UnixMillis) -> Result<Person> {
     require_in(tx, person.library_id, person.id).await?;
+    // It may have been withdrawn since it was looked up, and wait for its deletion.
+    if tx.library_by_id(to).await?.is_none_or(|library| library.hidden) {
+        return Err(Missing::Library.into());
+    }
     let person = tx.person(person.id).await?.ok_or(Missing::Person)?;
     let user_id = user_id_of(person.external_id.as_deref(), person.public_id);
     let known = people_known_as(tx, to, &user_id).await?;

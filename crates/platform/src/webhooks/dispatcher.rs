@@ -39,18 +39,21 @@ const FAILED_TURN_PAUSE: Duration = Duration::from_secs(1);
 const FORGET_INTERVAL: i64 = 50;
 
 /// How far the log was looked through for a webhook.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Scan {
     /// Position of the webhook at that time. If it is another now, the scan means nothing.
     position: EventId,
+    /// What the webhook got then. If it gets something else now, the scan means nothing.
+    filter: EventFilter,
     /// After the position and up to here, there is nothing for the webhook.
     scanned: EventId,
 }
 
 impl Scan {
     /// Returns the event after which a webhook goes on.
-    fn from(self, webhook: &Webhook) -> EventId {
-        if self.position == webhook.position { self.scanned.max(self.position) } else { webhook.position }
+    fn from(&self, webhook: &Webhook, filter: &EventFilter) -> EventId {
+        let is_valid = self.position == webhook.position && self.filter == *filter;
+        if is_valid { self.scanned.max(self.position) } else { webhook.position }
     }
 }
 
@@ -92,7 +95,7 @@ pub(super) async fn run(platform: Platform, render: RenderEvent, mut stop: watch
                 }
                 for id in webhooks {
                     busy.insert(id);
-                    turns.spawn(turn(platform.clone(), render, id, scans.get(&id).copied()));
+                    turns.spawn(turn(platform.clone(), render, id, scans.get(&id).cloned()));
                 }
             }
             Err(e) => tracing::error!(error = %e, "webhooks can't be looked through"),
@@ -117,11 +120,9 @@ async fn due(
     let (mut due, mut next) = (Vec::new(), None);
     for webhook in webhooks {
         // Without access, a webhook rests until its app has it again.
-        if busy.contains(&webhook.id) || filter_of(platform, &webhook).is_none() {
-            continue;
-        }
+        let Some(filter) = filter_of(platform, &webhook).filter(|_| !busy.contains(&webhook.id)) else { continue };
         let in_turn = attempts.get(&(webhook.id, false)).copied();
-        let from = scans.get(&webhook.id).map_or(webhook.position, |scan| scan.from(&webhook));
+        let from = scans.get(&webhook.id).map_or(webhook.position, |scan| scan.from(&webhook, &filter));
         let times = [in_turn, attempts.get(&(webhook.id, true)).copied()];
         if times.iter().flatten().any(|at| *at <= now) || (in_turn.is_none() && from < last) {
             due.push(webhook.id);
@@ -168,11 +169,11 @@ async fn deliver_one(platform: &Platform, render: RenderEvent, id: WebhookId, sc
     if in_turn.is_some() {
         return Ok(false);
     }
-    let after = scan.map_or(webhook.position, |scan| scan.from(&webhook));
+    let after = scan.as_ref().map_or(webhook.position, |scan| scan.from(&webhook, &filter));
     let batch = batch_after(&mut rows, &filter, after, 1).await?;
     drop(rows);
     let Some(event) = batch.events.into_iter().next() else {
-        *scan = Some(Scan { position: webhook.position, scanned: batch.position });
+        *scan = Some(Scan { position: webhook.position, filter, scanned: batch.position });
         return Ok(false);
     };
     attempt(platform, render, webhook, None, Some(event)).await

@@ -143,3 +143,32 @@ pub async fn old_entries_are_told_by_age_and_number(harness: Box<dyn Harness>) {
     let loggings = f.store.rows().await.expect("reads").recognition_loggings().await.expect("reads");
     assert_eq!(loggings, [(library.id, RecognitionLogging { enabled: true, keep_days: 3 })]);
 }
+
+pub async fn entries_follow_people_who_are_merged_and_forget_those_who_move(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
+    let (library, other) = (f.library("g").await, f.library("h").await);
+    let (ada, twin, eve) =
+        (f.enrol(&library, "ada").await, f.enrol(&library, "twin").await, f.enrol(&library, "eve").await);
+    switch(&f, &library, true).await;
+    let of_twin = log(&f, &library, "p", &[&twin], 1).await.expect("logged");
+    let of_both = log(&f, &library, "q", &[&twin, &ada], 2).await.expect("logged");
+    let of_eve = log(&f, &library, "r", &[&eve, &ada], 3).await.expect("logged");
+    let (into, from, moved, to) = (ada.0.id, twin.0.id, eve.0.id, other.id);
+    let at = UnixMillis::new(9);
+    let merged: Result<()> =
+        f.store.write(move |tx| Box::pin(async move { tx.merge_people(into, from, at).await })).await;
+    merged.expect("merged");
+    let named = RecognitionFilter { person: Some(ada.0.public_id), ..RecognitionFilter::default() };
+    assert_eq!(ids(&f, &library, named).await, [of_eve, of_both, of_twin]);
+    let both = f.store.rows().await.expect("reads").recognition(library.id, of_both).await.expect("read");
+    let people: Vec<_> = both.expect("entry").matches.iter().map(|found| found.person).collect();
+    assert_eq!(people, [ada.0.public_id], "each is named once");
+
+    let gone: Result<()> = f.store.remove(move |tx| Box::pin(async move { tx.move_person(moved, to, at).await })).await;
+    gone.expect("moved");
+    assert_eq!(ids(&f, &library, RecognitionFilter::default()).await, [of_both, of_twin]);
+    f.wait_for_pictures(&["ada", "twin", "eve", "p", "q"]).await;
+    f.store.delete_library(other.id).await.expect("nothing refers to its people");
+    f.store.delete_library(library.id).await.expect("deleted");
+    f.wait_for_pictures(&[]).await;
+}

@@ -4,7 +4,10 @@ use aicp_types::{JobId, LibraryId, UnixMillis};
 
 use super::convert::ROWS_PER_STATEMENT;
 use crate::sql::{self, DatabaseError, FromRow, QueryBuilder, Row};
-use crate::{Change, Error, JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob, Page, Result, Rows, Tx};
+use crate::{
+    Change, Error, EventData, JobFilter, JobItem, JobItemState, JobRow, JobState, NewEvent, NewJob, Page, Result, Rows,
+    Tx,
+};
 
 const STATES: [(JobState, &str); 6] = [
     (JobState::Queued, "queued"),
@@ -86,10 +89,10 @@ impl Rows<'_> {
         Ok(query.bind(Page::first(limit).limit()).fetch_all(&mut *self.db).await?)
     }
 
-    /// Counts the jobs of an app that have not ended.
+    /// Counts the jobs of an app that have not ended, or have failed and can go on.
     pub async fn open_job_count(&mut self, app_id: &str) -> Result<u64> {
         let query = sql::query_scalar(
-            "SELECT COUNT(*) FROM job WHERE app_id = $1 AND state IN ('queued', 'running', 'paused')",
+            "SELECT COUNT(*) FROM job WHERE app_id = $1 AND state IN ('queued', 'running', 'paused', 'failed')",
         );
         Ok(query.bind(app_id).fetch_one(&mut *self.db).await?)
     }
@@ -128,6 +131,15 @@ impl Rows<'_> {
             found.extend(items);
         }
         Ok(found)
+    }
+
+    /// Returns the items of an app's jobs that wait and whose input contains a text. Reads all of them.
+    pub async fn waiting_job_items_with(&mut self, app_id: &str, text: &str) -> Result<Vec<(JobId, i64)>> {
+        let query = sql::query_as(
+            "SELECT job_id, number FROM job_item JOIN job ON job.id = job_id
+             WHERE job.app_id = $1 AND job_item.state = 'waiting' AND INSTR(job_item.input, $2) > 0",
+        );
+        Ok(query.bind(app_id).bind(text).fetch_all(&mut *self.db).await?)
     }
 
     /// Returns the number of items of a job by their codes. Items without a code are left out.
@@ -181,7 +193,8 @@ impl Tx {
 
     /// Forgets whom and what an item was about; its number, state and code stay.
     pub async fn forget_job_item(&mut self, id: JobId, number: i64) -> Result<()> {
-        let query = sql::query("UPDATE job_item SET name = '', detail = NULL WHERE job_id = $1 AND number = $2");
+        let query =
+            sql::query("UPDATE job_item SET name = '', input = NULL, detail = NULL WHERE job_id = $1 AND number = $2");
         query.bind(id).bind(number).execute(&mut *self.db).await?;
         Ok(())
     }
@@ -245,12 +258,14 @@ impl Tx {
     ///
     /// # Errors
     /// [`Error::NotFound`] if it does not exist or is hidden.
-    pub async fn withdraw_library(&mut self, library_id: LibraryId, external_id: &str) -> Result<()> {
+    pub async fn withdraw_library(&mut self, library_id: LibraryId, external_id: &str, at: UnixMillis) -> Result<()> {
         let query = sql::query_scalar(
             "UPDATE library SET hidden = 1, slot = NULL, external_id = $2 WHERE id = $1 AND hidden = 0 RETURNING app_id",
         );
         let app_id = query.bind(library_id).bind(external_id).fetch_optional(&mut *self.db).await?;
         let app_id: String = app_id.ok_or(Error::NotFound)?;
+        let data = EventData::LibraryRemoved;
+        self.record_event(NewEvent { time: at, app_id: Some(app_id.clone()), library_id: Some(library_id), data });
         self.announce(Change::LibraryChanged { app_id, library_id });
         Ok(())
     }

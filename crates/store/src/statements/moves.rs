@@ -6,11 +6,11 @@ use aicp_types::{FaceId, LibraryId, PersonId, PublicId, UnixMillis};
 
 use super::libraries::missing_parent;
 use crate::sql::{self, Kind};
-use crate::{AddedFace, Change, Error, Result, Tx};
+use crate::{AddedFace, Change, Error, EventData, NewEvent, Result, Tx};
 
 impl Tx {
-    /// Moves a person with faces, templates and tags to another library, out of all groups of the first one. The row id and
-    /// the public ids stay.
+    /// Moves a person with faces, templates and tags to another library, out of all groups and recognition logs of the first
+    /// one. The row id and the public ids stay.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the person or the library does not exist; [`Error::Exists`] if the library has a person of that
@@ -22,6 +22,7 @@ impl Tx {
         if from == to {
             return Ok(());
         }
+        self.delete_recognitions_of(person_id, at).await?;
         let query = sql::query("UPDATE person SET library_id = $2 WHERE id = $1");
         match query.bind(person_id).bind(to).execute(&mut *self.db).await {
             Err(error) if error.kind() == Kind::Duplicate => return Err(Error::Exists),
@@ -32,6 +33,11 @@ impl Tx {
         let query = sql::query("DELETE FROM user_group_member WHERE person_id = $1");
         query.bind(person_id).execute(&mut *self.db).await?;
         let faces = self.added_faces(person_id).await?;
+        let event = |library_id, data| NewEvent { time: at, app_id: None, library_id: Some(library_id), data };
+        self.record_event(event(from, EventData::PersonRemoved { person: public_id }));
+        for face in &faces {
+            self.record_event(event(to, EventData::FaceEnrolled { person: public_id, face: face.face_id }));
+        }
         if !faces.is_empty() {
             self.touch_library(from, at).await?;
             self.touch_library(to, at).await?;
@@ -60,6 +66,7 @@ impl Tx {
                 WHERE own.person_id = $1 AND own.user_group_id = theirs.user_group_id)",
         );
         query.bind(into).bind(from).execute(&mut *self.db).await?;
+        self.rename_in_recognitions(from, into).await?;
         let query = sql::query_scalar("DELETE FROM person WHERE id = $1 RETURNING public_id");
         let removed: Option<PublicId> = query.bind(from).fetch_optional(&mut *self.db).await?;
         let public_id = removed.ok_or(Error::NotFound)?;
@@ -70,6 +77,8 @@ impl Tx {
             self.announce(Change::FacesAdded { library_id, faces });
         }
         self.announce(Change::PersonChanged { library_id, public_id });
+        let data = EventData::PersonRemoved { person: public_id };
+        self.record_event(NewEvent { time: at, app_id: None, library_id: Some(library_id), data });
         self.touch_person(into, at).await
     }
 

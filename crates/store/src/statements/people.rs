@@ -5,7 +5,6 @@ use aicp_types::{LibraryId, PersonId, PublicId, UnixMillis};
 use super::convert::json_array;
 use super::libraries::missing_parent;
 use super::names::push_name_part;
-use super::pictures::OF_NAMED_PERSON;
 use super::prefixes::hex_range;
 use crate::sql::{self, QueryBuilder};
 use crate::{
@@ -283,11 +282,7 @@ impl Tx {
     /// # Errors
     /// [`Error::NotFound`] if the person does not exist: of concurrent calls for one person, one succeeds.
     pub async fn remove_person(&mut self, person_id: PersonId, at: UnixMillis) -> Result<()> {
-        self.suspect_pictures(OF_NAMED_PERSON, person_id, at).await?;
-        let query = sql::query(
-            "DELETE FROM recognition_entry WHERE id IN (SELECT entry_id FROM recognition_match WHERE person_id = $1)",
-        );
-        query.bind(person_id).execute(&mut *self.db).await?;
+        self.delete_recognitions_of(person_id, at).await?;
         let face_ids = self.delete_faces_of(person_id, None).await?;
         let query = sql::query_as("DELETE FROM person WHERE id = $1 RETURNING library_id, public_id");
         let removed: Option<(LibraryId, PublicId)> = query.bind(person_id).fetch_optional(&mut *self.db).await?;

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use aicp_types::{FaceId, LibraryId, PublicId, RecognitionEntryId, UnixMillis};
+use aicp_types::{FaceId, LibraryId, PersonId, PublicId, RecognitionEntryId, UnixMillis};
 
 use super::convert::{json_array, saturating_i64};
 use super::libraries::missing_parent;
-use super::pictures::OF_RECOGNITIONS;
+use super::pictures::{OF_NAMED_PERSON, OF_RECOGNITIONS};
 use crate::sql::{self, FromRow, QueryBuilder, Row};
 use crate::{
     Error, NewRecognition, NewRecognitionMatch, PictureName, Recognition, RecognitionFilter, RecognitionLogging,
@@ -178,6 +178,28 @@ impl Tx {
                 return Err(Error::NotFound);
             }
         }
+        Ok(())
+    }
+
+    /// Deletes the entries that name a person, with their pictures.
+    pub(super) async fn delete_recognitions_of(&mut self, person_id: PersonId, at: UnixMillis) -> Result<()> {
+        self.suspect_pictures(OF_NAMED_PERSON, person_id, at).await?;
+        let query = sql::query(
+            "DELETE FROM recognition_entry WHERE id IN (SELECT entry_id FROM recognition_match WHERE person_id = $1)",
+        );
+        query.bind(person_id).execute(&mut *self.db).await?;
+        Ok(())
+    }
+
+    /// Names another person in the entries that name one; who is named already is named once.
+    pub(super) async fn rename_in_recognitions(&mut self, from: PersonId, to: PersonId) -> Result<()> {
+        let query = sql::query(
+            "DELETE FROM recognition_match
+             WHERE person_id = $1 AND entry_id IN (SELECT entry_id FROM recognition_match WHERE person_id = $2)",
+        );
+        query.bind(from).bind(to).execute(&mut *self.db).await?;
+        let query = sql::query("UPDATE recognition_match SET person_id = $2 WHERE person_id = $1");
+        query.bind(from).bind(to).execute(&mut *self.db).await?;
         Ok(())
     }
 
