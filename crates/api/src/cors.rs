@@ -1,4 +1,4 @@
-//! Calls from pages of other origins (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
+//! Calls from pages of other origins (CORS: the Fetch Standard of the WHATWG, section "HTTP-CORS protocol").
 //!
 //! Only the origins of the settings are admitted, each by its exact text. Credentials of the browser (cookies) are never
 //! admitted: a page sends its token itself.
@@ -24,7 +24,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 /// Seconds for which a browser may remember a preflight.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// Scheme, host and port of a page, as browsers write them: `https://console.example.com`.
+/// Scheme, host and port of a page, as browsers write them: `https://example.com`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
 
@@ -32,7 +32,7 @@ impl FromStr for Origin {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no origin, such as https://console.example.com");
+        let wrong = || format!("{text:?} is no origin, such as https://example.com");
         let uri: Uri = text.parse().map_err(|_| wrong())?;
         let is_web = uri.scheme().is_some_and(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
         let host = uri.authority().map(Authority::host).unwrap_or_default();
