@@ -56,7 +56,7 @@ use std::time::Duration;
 use aicp_platform::{Caller, OperatorTokenKind, Platform, TokenError};
 use aicp_requests::life::{Claim, Wire, serve};
 use aicp_requests::{
-    BodyError, BodyLimits, CallInfo, Client, HeldBody, Interface, Operator, Shared, UnreadBody, is_below,
+    BodyError, BodyLimits, CallInfo, Client, HeldBody, Interface, LocalCommand, Shared, UnreadBody, is_below,
     name_operation,
 };
 use async_trait::async_trait;
@@ -326,8 +326,8 @@ fn below_base(uri: &Uri) -> Uri {
 /// # Errors
 /// It has no credentials, or wrong ones.
 pub(crate) fn authenticate(platform: &Platform, parts: &Parts) -> problem::Result<Caller> {
-    if parts.extensions.get::<Operator>().is_some() {
-        return Ok(platform.operator());
+    if parts.extensions.get::<LocalCommand>().is_some() {
+        return Ok(platform.local_caller());
     }
     let Parts { method, headers, .. } = parts;
     match (bearer(headers), session::cookie(headers)) {

@@ -155,22 +155,24 @@ impl ShownTotal {
 }
 
 impl Row for ShownTotal {
-    const COLUMNS: &'static [&'static str] = &[
-        "method",
-        "appId",
-        "engine",
-        "label",
-        "source",
-        "count",
-        "durationMs",
-        "latencyCount",
-        "p50",
-        "p90",
-        "p95",
-        "p99",
-        "lastAt",
-        "lastDurationMs",
-    ];
+    fn columns() -> Vec<&'static str> {
+        vec![
+            "method",
+            "appId",
+            "engine",
+            "label",
+            "source",
+            "count",
+            "durationMs",
+            "latencyCount",
+            "p50",
+            "p90",
+            "p95",
+            "p99",
+            "lastAt",
+            "lastDurationMs",
+        ]
+    }
 
     fn cells(&self) -> Vec<Cell> {
         let latency = self.latency.as_ref();
@@ -268,24 +270,9 @@ struct PeriodTotal {
 }
 
 impl Row for PeriodTotal {
-    const COLUMNS: &'static [&'static str] = &[
-        "first",
-        "last",
-        "method",
-        "appId",
-        "engine",
-        "label",
-        "source",
-        "count",
-        "durationMs",
-        "latencyCount",
-        "p50",
-        "p90",
-        "p95",
-        "p99",
-        "lastAt",
-        "lastDurationMs",
-    ];
+    fn columns() -> Vec<&'static str> {
+        ["first", "last"].into_iter().chain(ShownTotal::columns()).collect()
+    }
 
     fn cells(&self) -> Vec<Cell> {
         [self.first.clone().into(), self.last.clone().into()].into_iter().chain(self.total.cells()).collect()
@@ -374,21 +361,23 @@ impl From<LoggedCall> for ShownCall {
 }
 
 impl Row for ShownCall {
-    const COLUMNS: &'static [&'static str] = &[
-        "id",
-        "appId",
-        "method",
-        "label",
-        "source",
-        "engine",
-        "path",
-        "at",
-        "client",
-        "durationMs",
-        "ok",
-        "code",
-        "message",
-    ];
+    fn columns() -> Vec<&'static str> {
+        vec![
+            "id",
+            "appId",
+            "method",
+            "label",
+            "source",
+            "engine",
+            "path",
+            "at",
+            "client",
+            "durationMs",
+            "ok",
+            "code",
+            "message",
+        ]
+    }
 
     fn cells(&self) -> Vec<Cell> {
         vec![

@@ -14,7 +14,7 @@ use crate::{ADMIN_APP, AccessKey, KeyState, Platform, Refusal, Result};
 pub(crate) const APP_PREFIX: &str = "app:";
 
 /// Who makes a call: for which app, with which role and areas. A value proves that a token or a signature was verified,
-/// that calls without credentials are allowed, or that an operator works on the machine itself. Made for one call: it
+/// that calls without credentials are allowed, or that a command runs on the machine itself. Made for one call: it
 /// also keeps where the call came from and which engine it was about.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -79,7 +79,7 @@ impl Caller {
         Self::new(app_id, Areas::ALL, Role::Anonymous, "anonymous")
     }
 
-    /// Makes an operator on this machine, who acts for an app.
+    /// Makes the caller of a local command, who acts for an app.
     pub(crate) fn local(app_id: &str) -> Self {
         Self::new(app_id, Areas::ALL, Role::Local, "command-line")
     }
@@ -289,16 +289,16 @@ impl Platform {
         Caller::anonymous(ADMIN_APP)
     }
 
-    /// Returns an operator on this machine, who acts for the app of the administrator.
-    pub fn operator(&self) -> Caller {
+    /// Returns the caller of a local command, who acts for the app of the administrator.
+    pub fn local_caller(&self) -> Caller {
         Caller::local(ADMIN_APP)
     }
 
-    /// Returns an operator on this machine, who acts for the app with this id. Creates the app if it does not exist.
+    /// Returns the caller of a local command, who acts for the app with this id. Creates the app if it does not exist.
     ///
     /// # Errors
     /// [`crate::Internal::Store`].
-    pub async fn operator_for(&self, id: &str) -> Result<Caller> {
+    pub async fn local_caller_for(&self, id: &str) -> Result<Caller> {
         let (app_id, now) = (id.to_owned(), self.now());
         ensure_app(&self.inner.store, app_id, now).await?;
         Ok(Caller::local(id))

@@ -159,7 +159,7 @@ settings! {
 settings! {
     /// Jobs: long work, such as imports.
     pub struct Jobs {
-        /// Maximum number of jobs that run at a time; others wait.
+        /// Maximum number of jobs that run at a time; others wait. One app has at most all but one of them, and at least one.
         concurrent: usize = 2 => within(1..=16),
         /// Maximum number of jobs of an app that have not ended.
         max_open: u64 = 32 => within(1..=10_000),

@@ -79,7 +79,7 @@ impl ConnectionState {
     }
 }
 
-/// Marks a request of the operator, who may read the data folder. The server puts it into the extensions of requests
-/// that arrive over a channel reserved for the operator.
+/// Marks a request of a local command, whose user may read the data folder. The server puts it into the extensions of
+/// requests that arrive over a channel reserved for local commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Operator;
+pub struct LocalCommand;

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aicp_requests::{Interfaces, Operator};
+use aicp_requests::{Interfaces, LocalCommand};
 use axum::body::Body;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -84,7 +84,7 @@ async fn serve(listener: UnixListener, interfaces: Interfaces) {
             let interfaces = interfaces.clone();
             async move {
                 let mut request = request.map(Body::new);
-                request.extensions_mut().insert(Operator);
+                request.extensions_mut().insert(LocalCommand);
                 Ok::<_, Infallible>(interfaces.answer(request).await)
             }
         });

@@ -17,6 +17,7 @@ use super::listing::{Links, ListError, Listed, Picture, Source, check_archive, l
 use super::runner::{End, Running};
 use super::zip::{Limits, Refused, read_entry, too_large};
 use super::{ItemDetail, Job, Task, Upload};
+use crate::background::run_detached;
 use crate::{
     BadInput, Caller, EnrolOptions, Enrolment, Error, Format, KnownPerson, Library, Limit, PersonData, Platform,
     Profile, Refusal, Result, SamePicture, Tags,
@@ -81,17 +82,23 @@ impl Platform {
         let (path, limits) = (upload.path().to_owned(), self.limits());
         // What is wrong with the whole is told at once.
         run_blocking(move || Ok(check_archive(&path, limits))).await?.map_err(of_listing)?;
-        let file = upload.keep().await?;
-        let task = Task::Import(ImportSource::Archive { file });
-        let created = self.create_job(caller, library, task.clone(), self.inner.settings.jobs.max_open).await;
-        if created.is_err() {
-            self.inner.jobs.folder.discard(&serde_json::to_string(&task).unwrap_or_default()).await;
-        }
-        created
+        let (platform, caller, library) = (self.clone(), caller.clone(), library.clone());
+        // An archive without a job would stay until the next start.
+        run_detached(async move {
+            let file = upload.keep().await?;
+            let task = Task::Import(ImportSource::Archive { file });
+            let most = platform.inner.settings.jobs.max_open;
+            let created = platform.create_job(&caller, &library, task.clone(), most).await;
+            if created.is_err() {
+                platform.inner.jobs.folder.discard(&serde_json::to_string(&task).unwrap_or_default()).await;
+            }
+            created
+        })
+        .await
     }
 
-    /// Creates a job that enrols the pictures of a folder of this machine, which has a folder per person. An operator on this
-    /// machine may name any folder. For others it must be below a root that the settings allow, and symbolic links are
+    /// Creates a job that enrols the pictures of a folder of this machine, which has a folder per person. A local command
+    /// may name any folder. For others it must be below a root that the settings allow, and symbolic links are
     /// refused.
     ///
     /// # Errors
@@ -106,7 +113,7 @@ impl Platform {
         let path = found.ok_or_else(|| BadInput::Import("the folder is not one below jobs.import_roots".to_owned()))?;
         let path = hex::encode(path.as_os_str().as_encoded_bytes());
         let source = ImportSource::Folder { path, follows_links: is_free };
-        // An operator has no one to wait for, and each import that was killed leaves a job.
+        // A local command has no one to wait for, and each import that was killed leaves a job.
         let most = if is_free { u64::MAX } else { self.inner.settings.jobs.max_open };
         self.create_job(caller, library, Task::Import(source), most).await
     }

@@ -25,9 +25,14 @@ const BATCH: u64 = 256;
 /// The jobs that run in this process.
 pub(crate) struct Jobs {
     pub folder: Folder,
-    /// How to stop each.
-    active: Mutex<HashMap<JobId, watch::Sender<bool>>>,
+    active: Mutex<HashMap<JobId, ActiveJob>>,
     wake: Notify,
+}
+
+struct ActiveJob {
+    app_id: String,
+    /// Stops it by true.
+    stop: watch::Sender<bool>,
 }
 
 impl Jobs {
@@ -35,7 +40,7 @@ impl Jobs {
         Self { folder: Folder::new(folder), active: Mutex::default(), wake: Notify::new() }
     }
 
-    fn active(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<bool>>> {
+    fn active(&self) -> MutexGuard<'_, HashMap<JobId, ActiveJob>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -46,7 +51,7 @@ impl Jobs {
 
     /// Stops a job; returns whether it was running.
     pub fn stop(&self, id: JobId) -> bool {
-        self.active().get(&id).is_some_and(|stop| stop.send(true).is_ok())
+        self.active().get(&id).is_some_and(|job| job.stop.send(true).is_ok())
     }
 
     pub fn is_active(&self, id: JobId) -> bool {
@@ -160,7 +165,7 @@ impl Platform {
     pub async fn complete_job(&self, id: JobId) -> Result<()> {
         let job = self.inner.store.rows().await?.job(id).await?.ok_or(Missing::Job)?;
         let (stop, stopped) = watch::channel(false);
-        self.inner.jobs.active().insert(id, stop);
+        self.inner.jobs.active().insert(id, ActiveJob { app_id: job.app_id.clone(), stop });
         let running = Running { platform: self.clone(), id, caller: Caller::job(&job.app_id), stop: stopped };
         running.complete(job).await
     }
@@ -173,9 +178,15 @@ impl Platform {
             return Ok(());
         }
         let due = self.inner.store.rows().await?.due_jobs((most + active.len()) as u64).await?;
+        // One place is left for another app.
+        let most_of_app = most.saturating_sub(1).max(1);
         for job in due.into_iter().filter(|job| !active.contains(&job.id)) {
             if room == 0 {
                 break;
+            }
+            let app_id = job.app_id;
+            if self.inner.jobs.active().values().filter(|active| active.app_id == app_id).count() >= most_of_app {
+                continue;
             }
             let (id, now) = (job.id, self.now());
             let begin = self.inner.store.write_always(move |tx| {
@@ -194,7 +205,7 @@ impl Platform {
             });
             // Registered first: a pause that comes now must find it.
             let (stop, stopped) = watch::channel(false);
-            self.inner.jobs.active().insert(id, stop);
+            self.inner.jobs.active().insert(id, ActiveJob { app_id, stop });
             match begin.await {
                 Ok(Some(job)) => {
                     room -= 1;
@@ -322,8 +333,8 @@ async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
         };
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {
-                for stop in platform.inner.jobs.active().values() {
-                    let _ = stop.send(true);
+                for job in platform.inner.jobs.active().values() {
+                    let _ = job.stop.send(true);
                 }
                 break;
             }

@@ -12,7 +12,7 @@ use crate::apps::check_id;
 use crate::secrets::{MasterKey, Vault};
 use crate::{Caller, Error, Missing, Result};
 
-/// Keys of a data folder that no server has open. Only an operator on this machine can open one.
+/// Keys of a data folder that no server has open. Only who works on this machine can open one.
 pub struct Keyring {
     store: Store,
     vault: Vault,
@@ -25,7 +25,7 @@ impl Keyring {
         Self { store, vault: Vault::new(key), clock }
     }
 
-    /// As [`crate::Platform::app_ids`] for an operator.
+    /// As [`crate::Platform::app_ids`] for a local command.
     ///
     /// # Errors
     /// [`crate::Internal::Store`].

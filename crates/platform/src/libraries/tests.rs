@@ -38,7 +38,7 @@ async fn make(platform: &Platform, caller: &Caller, name: &str) -> Library {
 async fn what_was_found_is_acted_on_whatever_it_is_called_by_now() {
     let folder = tempfile::tempdir().expect("a temp dir");
     let platform = open(folder.path()).await;
-    let caller = platform.operator_for("shop").await.expect("an app");
+    let caller = platform.local_caller_for("shop").await.expect("an app");
     // A caller holds the first library; it is renamed, and another one takes its id.
     let found = make(&platform, &caller, "a").await;
     platform.rename_library(&caller, &found, "b").await.expect("it is renamed");

@@ -37,7 +37,7 @@ impl Fixture {
         let (folder, biometrics) = (tempfile::tempdir().expect("a folder"), FakeBiometrics::default());
         let clock = Arc::new(ManualClock::at(START));
         let platform = open(&folder, &biometrics, &clock, settings).await;
-        let app = platform.operator_for("shop").await.expect("an app");
+        let app = platform.local_caller_for("shop").await.expect("an app");
         Self { platform, biometrics, clock, app, folder }
     }
 

@@ -124,7 +124,7 @@ async fn the_gate_of_an_app_decides_who_is_recognisable() {
     let spoilt = || picture_of(FakeFace { recognisability: 0.1, ..FakeFace::of("alice") });
     let enrolled = fixture.enrol(spoilt()).await.person.public_id.to_string();
     assert_eq!(fixture.matches(spoilt()).await, [enrolled.as_str()]);
-    let strict = fixture.platform.operator_for("strict").await.expect("an app");
+    let strict = fixture.platform.local_caller_for("strict").await.expect("an app");
     fixture.platform.open_library(&strict, LIBRARY).await.expect("a library");
     let found = fixture.platform.identify(&strict, LIBRARY, spoilt(), Some(1)).await.expect("an answer");
     assert!(found.matches.is_empty() && found.best.is_none());

@@ -48,7 +48,7 @@ impl Roles {
     async fn of(fixture: &Fixture) -> Self {
         Self {
             administrator: administrator(fixture),
-            operator: fixture.platform.operator(),
+            operator: fixture.platform.local_caller(),
             anonymous: fixture.platform.anonymous_caller().expect("such calls are allowed"),
             app: app(fixture, "kiosk").await,
         }
@@ -133,7 +133,7 @@ async fn grants_have_rules() {
 async fn an_app_sees_its_own_libraries_alone() {
     let fixture = Fixture::start().await;
     fixture.enrol(picture("alice", 1)).await;
-    let other = fixture.platform.operator_for("other").await.expect("an app");
+    let other = fixture.platform.local_caller_for("other").await.expect("an app");
     let found = fixture.platform.identify(&other, LIBRARY, picture("alice", 2), Some(1)).await;
     assert!(matches!(found, Err(Error::Missing(Missing::Library))));
     fixture.platform.open_library(&other, LIBRARY).await.expect("a library of the same id");
@@ -172,7 +172,7 @@ async fn calls_are_counted_by_app_and_method() {
     };
     let total = |method: &str, count, cost_ms| (method.to_owned(), count, cost_ms);
     assert_eq!(totals(&shop).await, [total("enrol", 1, 1), total("search", 2, 7)]);
-    for caller in [administrator(&fixture), fixture.platform.operator()] {
+    for caller in [administrator(&fixture), fixture.platform.local_caller()] {
         assert_eq!(totals(&caller).await, [total("enrol", 1, 1), total("search", 3, 12)]);
     }
     let later = CallFilter { from: Some(START.saturating_add(HOUR)), ..CallFilter::default() };

@@ -76,7 +76,7 @@ fn here(config: &Config, dir: &Path, caller: &str, library: &str) -> Result<(Sum
         let token = data_dir::admin_token(config)?.token;
         data_dir::check_parts(config, false)?;
         let platform = open_platform(config, vision, &token, false).await?;
-        let caller = platform.operator_for(caller).await?;
+        let caller = platform.local_caller_for(caller).await?;
         let library = platform.open_library(&caller, library).await?;
         let job = platform.import_folder(&caller, &library, dir.to_owned()).await?;
         // A server that is started after this process was killed leaves it alone, unless somebody resumes it.

@@ -83,6 +83,11 @@ pub async fn jobs_round_trip_and_come_in_the_order_of_creation(harness: Box<dyn 
     f.store.delete_job(second.id).await.expect("deleted");
     let third = f.store.insert_job(new_job(APP, "a")).await.expect("made");
     assert!(third.id > second.id, "ids are not used again");
+    let fourth = f.store.insert_job(new_job(APP, "a")).await.expect("made");
+    let of_other = f.store.insert_job(new_job("other", "a")).await.expect("made");
+    let due: Vec<_> = f.store.due_jobs(2).await.expect("read").iter().map(|job| job.id).collect();
+    assert_eq!(due, [third.id, of_other.id], "an app does not keep others waiting");
+    assert_eq!(f.store.due_jobs(9).await.expect("read").last().map(|job| job.id), Some(fourth.id));
 }
 
 pub async fn an_item_is_finished_once(harness: Box<dyn Harness>) {

@@ -83,9 +83,12 @@ impl Rows<'_> {
         Ok(query.build_query_as().fetch_all(&mut *self.db).await?)
     }
 
-    /// Returns the jobs that are queued or run, at most `limit`, the oldest first.
+    /// Returns the jobs that are queued or run, at most `limit`: the oldest of each app, then the second of each, and so on.
     pub async fn due_jobs(&mut self, limit: u64) -> Result<Vec<JobRow>> {
-        let query = sql::query_as("SELECT * FROM job WHERE state IN ('queued', 'running') ORDER BY id LIMIT $1");
+        let query = sql::query_as(
+            "SELECT * FROM job WHERE state IN ('queued', 'running')
+             ORDER BY ROW_NUMBER() OVER (PARTITION BY app_id ORDER BY id), id LIMIT $1",
+        );
         Ok(query.bind(Page::first(limit).limit()).fetch_all(&mut *self.db).await?)
     }
 

@@ -3,10 +3,11 @@
 //! They decide nothing: no limit, no permission, no state machine. A write that would break a reference or a unique
 //! value fails; everything else is for the caller to decide, in the same transaction.
 //!
-//! All databases share these texts. What SQLite has and PostgreSQL has not: `json_each` (there `= ANY`), `INSTR` (there `STRPOS`), `json_array`
-//! and `json_group_array` (there `json_build_array` and `json_agg`), the two-argument `MAX` (there `GREATEST`), columns
-//! beside a `MAX` that stand for the row it comes from (there `DISTINCT ON`), flags compared with 0 and 1, unqualified
-//! columns in `DO UPDATE SET`, and `CROSS JOIN` and unary plus as planner hints.
+//! All databases share these texts. What SQLite has and PostgreSQL has not: `json_each` (there `= ANY`), `INSTR`
+//! (there `STRPOS`), `SUBSTR` with a 64-bit length (there cast to `int4`), `json_array` and `json_group_array` (there
+//! `json_build_array` and `json_agg`), the two-argument `MAX` (there `GREATEST`), columns beside a `MAX` that stand
+//! for the row it comes from (there `DISTINCT ON`), flags compared with 0 and 1, unqualified columns in `DO UPDATE
+//! SET`, and `CROSS JOIN` and unary plus as planner hints.
 
 mod apps;
 mod audit;
