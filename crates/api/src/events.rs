@@ -244,7 +244,8 @@ struct StreamQuery {
 /// Follow the events
 ///
 /// As server-sent events (`text/event-stream`), which don't end. `id` is the id of the event, `event` its kind, `data` the
-/// event as in the log. An app sees its own events, of the kinds that its capabilities open; an administrator sees all.
+/// event as in the log. An app sees its own events, of the kinds that its capabilities open; a caller who sees all apps
+/// sees the events of all.
 /// A stream begins with the next event; with `Last-Event-ID`, with the one after that: none is missing and none comes
 /// twice. An event `lost` tells that events in between were deleted by age. Comments show that the stream is alive. A
 /// stream ends when its token ends, and with the server.
@@ -401,7 +402,8 @@ struct EventQuery {
 
 /// List events
 ///
-/// In their order. An app sees its own events, of the kinds that its capabilities open; an administrator sees all. Events are
+/// In their order. An app sees its own events, of the kinds that its capabilities open; a caller who sees all apps sees the
+/// events of all. Events are
 /// deleted by age (setting `events.retention_days`).
 #[utoipa::path(get, path = "/events/log", tag = tags::EVENTS, security(("token" = ["events"])), params(EventQuery),
     responses((status = OK, description = "A page", body = Page<ShownEvent>)))]

@@ -109,7 +109,7 @@ struct LibraryQuery {
 
 /// List libraries
 ///
-/// In the order of creation. An administrator sees the libraries of all apps.
+/// In the order of creation. A caller who sees all apps sees the libraries of all.
 #[utoipa::path(get, path = "/libraries", tag = tags::LIBRARIES, security(("token" = ["libraries"])),
     params(LibraryQuery), responses((status = OK, description = "A page", body = Page<ShownLibrary>)))]
 async fn list_libraries(

@@ -188,7 +188,7 @@ struct WebhookQuery {
 
 /// List webhooks
 ///
-/// In the order of creation. An administrator sees those of all apps.
+/// In the order of creation. A caller who sees all apps sees those of all. One with the events of all apps is for administrators.
 #[utoipa::path(get, path = "/webhooks", tag = tags::EVENTS, security(("token" = ["events"])), params(WebhookQuery),
     responses((status = OK, description = "A page", body = Page<ShownWebhook>)))]
 async fn list_webhooks(

@@ -61,7 +61,7 @@ fn seen_by(caller: &Caller, filter: EventFilter) -> EventFilter {
         kinds.retain(|kind| wanted.contains(kind));
     }
     let app_id = match filter.app_id {
-        app_id if caller.is_administrator() => app_id,
+        app_id if caller.sees_all_apps() => app_id,
         Some(other) if other != caller.app_id() => {
             kinds.clear();
             Some(other)

@@ -132,7 +132,7 @@ impl Platform {
         Ok((inserted?, secret))
     }
 
-    /// Lists webhooks in the order of creation: those of the caller's app, or for an administrator all or those of an app.
+    /// Lists webhooks in the order of creation: those of the caller's app or, for who sees all apps, all or those of an app.
     ///
     /// # Errors
     /// [`Internal::Store`].
@@ -144,7 +144,7 @@ impl Platform {
         limit: u64,
     ) -> Result<Vec<Webhook>> {
         let app_id = match app_id {
-            app_id if caller.is_administrator() => app_id,
+            app_id if caller.sees_all_apps() => app_id,
             Some(other) if other != caller.app_id() => return Ok(Vec::new()),
             _ => Some(caller.app_id()),
         };

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Rest, assert_problem, text};
 use crate::fixture::{Server, Setup, TOKEN};
 use crate::http::{Answer, send};
+use crate::pictures::obama;
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -119,6 +120,21 @@ fn an_operator_of_an_app_sees_that_app_alone() {
     let made = ada.json("POST", "/libraries", &json!({"name": "new"}));
     assert_eq!(made.json()["appId"], "shop", "{}", made.text());
     assert_problem(&ada.json("POST", "/libraries", &json!({"name": "x", "appId": "admin"})), 404, "appNotFound");
+
+    let webhook = admin.json("POST", "/webhooks", &json!({"url": "https://example.com/"}));
+    assert_eq!(webhook.status, 201, "{}", webhook.text());
+    let (of_all, person) = (text(&webhook.json()["id"]), shop.person(&own, &[], &obama()));
+    for (name, app_id, sees_person) in [("eve", None, true), ("bob", Some("admin"), false)] {
+        create(&admin, name, "operator", app_id);
+        let other = Browser::sign_in(&server, &credentials(name));
+        let log = other.get("/events/log").json();
+        let events = log["items"].as_array().expect("items");
+        let sees = events.iter().any(|event| event["data"]["personId"] == person["id"]);
+        assert_eq!(sees, sees_person, "{name}: {log}");
+        let path = format!("/webhooks/{of_all}");
+        assert_problem(&other.json("PATCH", &path, &json!({"url": "https://example.com/x"})), 404, "webhookNotFound");
+        assert_eq!(other.get("/webhooks").json()["items"], json!([]), "it gets the events of all apps");
+    }
 
     let of_app = json!({"name": "x", "role": "admin", "appId": "shop", "password": PASSWORD});
     assert_problem(&admin.json("POST", "/operators", &of_app), 400, "adminOfApp");
