@@ -39,6 +39,8 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 /// Default runtime of the tests: the one that starts fastest, because starting dominates the test time. Tests of
 /// recognition set `auto`.
 const RUNTIME: (&str, &str) = ("AICP_VISION__RUNTIME", "onnxruntime");
+/// Time limits of recognition in the tests: a slow or busy machine must not decide a test by "busy".
+const PATIENCE: [(&str, &str); 2] = [("AICP_VISION__WAIT_SECONDS", "300"), ("AICP_VISION__JOB_SECONDS", "300")];
 
 /// Builds a command of the binary without the settings of this process's environment.
 pub fn aicp<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
@@ -138,7 +140,7 @@ impl Setup {
             command.arg("--listen").arg(format!("127.0.0.1:0={dialect}"));
         }
         command.args(&self.args);
-        command.env("AICP_ADMIN_TOKEN", TOKEN).env("AICP_LOG__FORMAT", "json");
+        command.env("AICP_ADMIN_TOKEN", TOKEN).env("AICP_LOG__FORMAT", "json").envs(PATIENCE);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Content type of all JSON answers.
 pub const JSON: &str = "application/json;charset=UTF-8";
 /// Time after which a call fails the test.
-const TIMEOUT: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Complete response.
 #[derive(Debug, Clone)]
