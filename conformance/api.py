@@ -76,7 +76,12 @@ OPTIONS = [
 ]
 
 # Operations on a job, and the kind of job that they need.
-JOBS = {"POST /jobs/{job}/pause": "paused", "POST /jobs/{job}/resume": "resumed", "POST /jobs/{job}/cancel": "cancelled"}
+JOBS = {
+    "POST /jobs/{job}/pause": "paused",
+    "POST /jobs/{job}/resume": "resumed",
+    "POST /jobs/{job}/cancel": "cancelled",
+    "GET /jobs/{job}/file": "exported",
+}
 # Folder that the server may import.
 FOLDER = tempfile.TemporaryDirectory()
 
@@ -131,17 +136,28 @@ def serialize_archive(_: object, value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
+def finish(server: ApiServer, job: str) -> str:
+    """Waits until a job has ended. Returns its id."""
+    while server.call("GET", f"/jobs/{job}")["state"] not in ("done", "failed"):
+        time.sleep(0.05)
+    return job
+
+
+def create_export(server: ApiServer) -> str:
+    """Exports a library of its own: an erasure withdraws the exports of the library."""
+    library = server.call("POST", "/libraries", json={"name": "exported"})["id"]
+    return finish(server, server.call("POST", f"/libraries/{library}/exports", json={})["id"])
+
+
 def create_job(server: ApiServer, library: str, name: str, action: str | None) -> str:
     """Imports a picture. Without an action, the job is done on return."""
     url, headers = f"{server.base}/api/v1{library}/imports", {"Authorization": BEARER, "Content-Type": "application/zip"}
     answer = requests.post(url, archive(name), headers=headers, timeout=SECONDS)
     answer.raise_for_status()
     job = answer.json()["id"]
-    if action:
-        server.call("POST", f"/jobs/{job}/{action}")
-    else:
-        while server.call("GET", f"/jobs/{job}")["state"] not in ("done", "failed"):
-            time.sleep(0.05)
+    if action is None:
+        return finish(server, job)
+    server.call("POST", f"/jobs/{job}/{action}")
     return job
 
 
@@ -218,7 +234,8 @@ def prepare(server: ApiServer) -> Ids:
     library = f"/libraries/{ids['library'][0]}"
     done = [create_job(server, library, f"job-{number}", None) for number in range(1 + SPARE)]
     ids |= {"job": done[:1], "spare job": done[1:], "folder": [FOLDER.name]}
-    for kind in JOBS.values():
+    ids["exported"] = [create_export(server)]
+    for kind in ("paused", "resumed", "cancelled"):
         # What was cancelled can be cancelled once more; a job that goes on ends sooner or later.
         action = "cancel" if kind == "cancelled" else "pause"
         ids[kind] = [create_job(server, library, f"{kind}-{number}", action) for number in range(SPARE)]

@@ -20,9 +20,9 @@ use crate::access::creates;
 use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
-    BASE, DOCS, about, accounts, apps, audit, bulk, engines, erasures, events, faces, identification, job_items, jobs,
-    libraries, library_tags, moves, operators, people, recognition, recognition_log, session, statistics, system,
-    webhooks,
+    BASE, DOCS, about, accounts, apps, audit, bulk, engines, erasures, events, exports, faces, identification,
+    job_items, jobs, libraries, library_tags, moves, operators, people, recognition, recognition_log, session,
+    statistics, system, webhooks,
 };
 
 /// Name of the security scheme in the document.
@@ -59,6 +59,7 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(statistics::routes())
         .merge(engines::routes())
         .merge(jobs::routes())
+        .merge(exports::routes())
         .merge(job_items::routes())
         .merge(accounts::routes())
         .merge(events::routes())

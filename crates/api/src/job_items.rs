@@ -65,7 +65,8 @@ struct ShownItem {
     name: String,
     /// State.
     state: ItemState,
-    /// What became of it, for programs: `newPerson`, `newFace`, `known` and `similar` are done, others tell why it can't be done.
+    /// What became of it, for programs: `newPerson`, `newFace`, `known`, `similar`, `grouped` and `single` are done, others tell
+    /// why it can't be done.
     #[schema(example = "newPerson")]
     code: Option<String>,
     /// Why it can't be done, for people.
@@ -78,8 +79,12 @@ struct ShownItem {
     other_person_id: Option<String>,
     /// Face of the other person.
     other_face_id: Option<String>,
-    /// Similarity of the two faces, 0..1.
+    /// Similarity of the two faces, or of the face to its group, 0..1.
     similarity: Option<f32>,
+    /// Logged recognition that it is about.
+    recognition_id: Option<String>,
+    /// Number of the group that it belongs to, from 1.
+    group: Option<u64>,
 }
 
 impl From<Item> for ShownItem {
@@ -95,6 +100,8 @@ impl From<Item> for ShownItem {
             other_person_id: item.detail.other_person.map(|id| id.to_string()),
             other_face_id: item.detail.other_face.map(|id| id.to_string()),
             similarity: item.detail.similarity,
+            recognition_id: item.detail.recognition.map(|id| id.to_string()),
+            group: item.detail.group,
         }
     }
 }
@@ -158,7 +165,9 @@ async fn get_job_report(
     let id = id_of(&id)?;
     let state = query.state.map(JobItemState::from);
     let first = platform.job_items(&caller, id, state, 0, pages::MAX_LIMIT).await?;
-    let head = "number,name,state,code,reason,personId,faceId,otherPersonId,otherFaceId,similarity\r\n".to_owned();
+    let head =
+        "number,name,state,code,reason,personId,faceId,otherPersonId,otherFaceId,similarity,recognitionId,group\r\n"
+            .to_owned();
     let report = Report { platform, caller, id, state };
     // The rest is read as the client takes it.
     let rows = stream::unfold(Some((report, head, first)), async |part| {
@@ -219,6 +228,8 @@ fn push_row(text: &mut String, item: Item) {
         item.other_person_id,
         item.other_face_id,
         item.similarity.map(|similarity| similarity.to_string()),
+        item.recognition_id,
+        item.group.map(|group| group.to_string()),
     ];
     let fields = fields.map(|field| csv_field(field.unwrap_or_default()));
     text.push_str(&fields.join(","));

@@ -26,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<Platform> {
         .routes(routes!(import_archive))
         .routes(routes!(import_folder))
         .routes(routes!(scan_for_duplicates))
+        .routes(routes!(group_unknown_faces))
         .routes(routes!(list_jobs))
         .routes(routes!(get_job, delete_job))
         .routes(routes!(pause_job))
@@ -94,6 +95,22 @@ pub(crate) struct ShownJob {
     /// When it ended.
     #[schema(format = DateTime)]
     ended_at: Option<String>,
+    /// The archive of an export, as long as it is kept.
+    file: Option<ShownFile>,
+}
+
+/// The file of a job.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ShownFile {
+    /// Path of the file.
+    #[schema(example = "/api/v1/jobs/1/file")]
+    path: String,
+    /// Size in bytes.
+    bytes: u64,
+    /// When it is deleted.
+    #[schema(format = DateTime)]
+    expires_at: String,
 }
 
 impl From<Job> for ShownJob {
@@ -113,12 +130,17 @@ impl From<Job> for ShownJob {
             created_at: rfc3339(job.created_at),
             started_at: job.started_at.map(rfc3339),
             ended_at: job.ended_at.map(rfc3339),
+            file: job.file.map(|file| ShownFile {
+                path: format!("/api/v1/jobs/{}/file", job.id),
+                bytes: file.bytes,
+                expires_at: rfc3339(file.expires_at),
+            }),
         }
     }
 }
 
 /// Builds the answer to the creation of a job.
-fn created(job: Job) -> Response {
+pub(crate) fn created(job: Job) -> Response {
     with_job(StatusCode::CREATED, job)
 }
 
@@ -179,12 +201,12 @@ async fn import_folder(
     Ok(created(platform.import_folder(&caller, &library, PathBuf::from(new.folder)).await?))
 }
 
-/// Which people are reported.
+/// From which similarity on two faces are taken for the same person.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"fmr": 1e-6}))]
-struct NewDuplicateScan {
-    /// Similarity from which two people are reported, 0..1; that of the library if it is left out.
+struct Likeness {
+    /// Similarity, 0..1; that of the library if it is left out.
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f32>,
     /// Rate of false matches, instead of a threshold.
@@ -198,17 +220,37 @@ struct NewDuplicateScan {
 /// their similarity. For each face, the 100 most similar people are looked at.
 #[utoipa::path(post, path = "/libraries/{library}/duplicate-scans", tag = tags::JOBS, security(("token" = ["recognition"])),
     params(("library" = String, Path, description = "Id of the library")),
-    request_body = NewDuplicateScan,
+    request_body = Likeness,
     responses((status = CREATED, description = "The job", body = ShownJob, headers(("Location" = String)))))]
 async fn scan_for_duplicates(
     State(platform): State<Platform>,
     Who(caller): Who,
     Ids(library): Ids<String>,
-    Json(new): Json<NewDuplicateScan>,
+    Json(new): Json<Likeness>,
 ) -> Result<Response> {
     let least = threshold_or_fmr(new.threshold, new.fmr)?;
     let (acting, library) = find_library(&platform, &caller, &library).await?;
     Ok(created(platform.scan_for_duplicates(&acting, &library, least).await?))
+}
+
+/// Group the unknown faces of a recognition log
+///
+/// A job that reports which of the faces that nobody of the library matches show the same person, for the latest 50,000 of them.
+/// Each face is reported with its logged recognition, the number of its group, the largest group first, and its similarity to
+/// the middle of the group; a face alone has the code `single`.
+#[utoipa::path(post, path = "/libraries/{library}/groupings", tag = tags::JOBS, security(("token" = ["recognition"])),
+    params(("library" = String, Path, description = "Id of the library")),
+    request_body = Likeness,
+    responses((status = CREATED, description = "The job", body = ShownJob, headers(("Location" = String)))))]
+async fn group_unknown_faces(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(library): Ids<String>,
+    Json(new): Json<Likeness>,
+) -> Result<Response> {
+    let least = threshold_or_fmr(new.threshold, new.fmr)?;
+    let (acting, library) = find_library(&platform, &caller, &library).await?;
+    Ok(created(platform.group_unknown_faces(&acting, &library, least).await?))
 }
 
 /// Which jobs to list.

@@ -17,6 +17,7 @@ mod docs;
 mod engines;
 mod erasures;
 mod events;
+mod exports;
 mod faces;
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -26,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<Platform> {
         .routes(routes!(list_libraries, create_library))
         .routes(routes!(get_library, update_library, delete_library))
         .routes(routes!(get_library_statistics))
+        .routes(routes!(copy_library))
 }
 
 /// A library of people.
@@ -176,6 +177,46 @@ async fn create_library(
         .await?;
     let (revision, location) = (revision(&library), format!("/api/v1/libraries/{}", library.id));
     Ok(revision::created(&location, revision, ShownLibrary::from(library)))
+}
+
+/// The copy of a library to create.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"name": "staff of the north"}))]
+struct NewLibraryCopy {
+    /// Name.
+    #[schema(min_length = 1, max_length = 256)]
+    name: String,
+    /// Id under which the other interfaces know it; the name if it is left out.
+    #[schema(min_length = 1, max_length = 256)]
+    group_id: Option<String>,
+    /// Description.
+    #[schema(max_length = 4096)]
+    description: Option<String>,
+}
+
+/// Copy a library
+///
+/// Creates a library with the engine, the threshold and the top-N of this one, and a job, `libraryId` of which is the copy, that
+/// copies the people into it, with faces, templates, pictures and tags. They keep their external ids and get other ids of ours;
+/// someone without an external id gets the id of ours as one. The caller needs the capability for people, too.
+#[utoipa::path(post, path = "/libraries/{library}/copies", tag = tags::LIBRARIES, security(("token" = ["libraries"])),
+    params(("library" = String, Path, description = "Id of the library")),
+    request_body = NewLibraryCopy,
+    responses((status = CREATED, description = "The job", body = ShownJob, headers(("Location" = String)))))]
+async fn copy_library(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(id): Ids<String>,
+    Json(new): Json<NewLibraryCopy>,
+) -> Result<Response> {
+    check_text("name", Some(&new.name), 1..=256)?;
+    check_text("groupId", new.group_id.as_deref(), 1..=256)?;
+    check_text("description", new.description.as_deref(), 0..=4096)?;
+    let (acting, library) = find(&platform, &caller, &id).await?;
+    let group_id = new.group_id.as_deref().unwrap_or(&new.name);
+    let job = platform.copy_library(&acting, &library, group_id, &new.name, new.description.as_deref()).await?;
+    Ok(with_job(StatusCode::CREATED, job))
 }
 
 /// Get a library

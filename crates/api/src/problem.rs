@@ -200,6 +200,7 @@ fn of_missing(missing: Missing) -> &'static str {
         Missing::Entry => "entryNotFound",
         Missing::Event => "eventNotFound",
         Missing::Face => "faceNotFound",
+        Missing::File => "fileNotFound",
         Missing::Group => "groupNotFound",
         Missing::Job => "jobNotFound",
         Missing::Key => "keyNotFound",
@@ -232,6 +233,7 @@ fn of_existing(existing: Existing) -> &'static str {
 
 fn of_limit(limit: Limit) -> &'static str {
     match limit {
+        Limit::ExportSize => "exportTooLarge",
         Limit::Faces => "tooManyFaces",
         Limit::FriendGroups => "tooManyFriendGroups",
         Limit::Jobs => "tooManyJobs",

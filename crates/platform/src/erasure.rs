@@ -32,7 +32,7 @@ pub struct Erasure {
 impl Platform {
     /// Removes a person from all libraries of the app: everybody who is known by the same user id, with faces, templates,
     /// pictures and tags. Also forgets the answers that are kept for repeated requests of the app, for they may show the
-    /// person, and the items of jobs that are about the person. Those of the built-in engine go in one transaction; a vendor's engine is told when it can be reached.
+    /// person, the items of jobs that are about the person, and the exports of these libraries. Those of the built-in engine go in one transaction; a vendor's engine is told when it can be reached.
     ///
     /// # Errors
     /// [`Missing::Person`].
@@ -70,13 +70,17 @@ impl Platform {
         if by_backend.is_empty() {
             return Err(Missing::Person.into());
         }
+        let libraries: Vec<_> = libraries.into_iter().collect();
         // Forgotten and logged first: after a crash in between, the person is there to be erased again.
+        self.withdraw_exports(&libraries).await?;
         self.forget_person(caller, &user_id, &public_ids).await?;
         for (backend, people) in by_backend {
             let (number, faces) = backend.remove_people(&people).await?;
             erased.people += number;
             erased.faces += faces;
         }
+        // One may have been begun meanwhile.
+        self.withdraw_exports(&libraries).await?;
         erased.libraries = libraries.len();
         if erased.people == 0 { Err(Missing::Person.into()) } else { Ok(erased) }
     }

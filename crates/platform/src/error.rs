@@ -61,6 +61,9 @@ pub enum Missing {
     /// The face does not exist or belongs to another person.
     #[error("face")]
     Face,
+    /// The job has no file, or no longer.
+    #[error("file")]
+    File,
     /// The library has no such group.
     #[error("group")]
     Group,
@@ -137,6 +140,9 @@ pub enum Existing {
 /// A limit that is reached. The text of a variant is what is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Limit {
+    /// Bytes of an export.
+    #[error("bytes of an export (jobs.max_unpacked_mib)")]
+    ExportSize,
     /// Faces of a person.
     #[error("faces")]
     Faces,

@@ -3,8 +3,11 @@
 //! A job goes on where it stopped. What it has done is recorded item by item, or with a position that is written in the
 //! same transaction as the work. An item may be begun twice, after a crash in between; the work on it is idempotent.
 
+mod copy;
 mod deletion;
 mod duplicates;
+mod export;
+mod grouping;
 mod import;
 mod listing;
 mod manifest;
@@ -19,6 +22,7 @@ use aicp_store::{Act, JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob
 use aicp_types::{JobId, LibraryId, PublicId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+pub use export::{ExportContent, ExportFile};
 pub use import::ImportSource;
 pub(crate) use runner::Jobs;
 pub use uploads::Upload;
@@ -36,12 +40,24 @@ pub enum JobKind {
     LibraryDeletion,
     /// Looks for people of a library who may be the same person.
     DuplicateScan,
+    /// Sorts the unknown faces of a recognition log by person.
+    Grouping,
+    /// Copies the people of a library into another.
+    LibraryCopy,
+    /// Writes the people of a library into a file.
+    Export,
 }
 
 impl JobKind {
     /// All kinds with their names in the store.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Import, "import"), (Self::LibraryDeletion, "libraryDeletion"), (Self::DuplicateScan, "duplicateScan")];
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Import, "import"),
+        (Self::LibraryDeletion, "libraryDeletion"),
+        (Self::DuplicateScan, "duplicateScan"),
+        (Self::Grouping, "grouping"),
+        (Self::LibraryCopy, "libraryCopy"),
+        (Self::Export, "export"),
+    ];
 
     /// Returns the name in the store.
     pub fn name(self) -> &'static str {
@@ -59,7 +75,17 @@ impl JobKind {
 enum Task {
     Import(ImportSource),
     Deletion,
-    Duplicates { threshold: Similarity },
+    Duplicates {
+        threshold: Similarity,
+    },
+    Grouping {
+        threshold: Similarity,
+    },
+    /// The library of the job is the copy.
+    Copy {
+        from: LibraryId,
+    },
+    Export(ExportContent),
 }
 
 impl Task {
@@ -68,6 +94,9 @@ impl Task {
             Self::Import(_) => JobKind::Import,
             Self::Deletion => JobKind::LibraryDeletion,
             Self::Duplicates { .. } => JobKind::DuplicateScan,
+            Self::Grouping { .. } => JobKind::Grouping,
+            Self::Copy { .. } => JobKind::LibraryCopy,
+            Self::Export(_) => JobKind::Export,
         }
     }
 }
@@ -99,11 +128,14 @@ pub struct Job {
     pub started_at: Option<UnixMillis>,
     /// When it ended.
     pub ended_at: Option<UnixMillis>,
+    /// The file of an export, as long as it is kept.
+    pub file: Option<ExportFile>,
 }
 
-impl From<JobRow> for Job {
-    fn from(row: JobRow) -> Self {
-        Self {
+impl Platform {
+    fn job_of(&self, row: JobRow) -> Job {
+        Job {
+            file: self.export_file(&row),
             kind: JobKind::named(&row.kind),
             id: row.id,
             app_id: row.app_id,
@@ -150,9 +182,15 @@ pub struct ItemDetail {
     /// Row id of the face of the other person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_face: Option<i64>,
-    /// Similarity of the faces, 0..1.
+    /// Similarity of the faces, 0..1, or of a face to its group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub similarity: Option<Similarity>,
+    /// Logged recognition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recognition: Option<i64>,
+    /// Number of the group, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<u64>,
 }
 
 /// An item of a job.
@@ -206,7 +244,7 @@ impl Platform {
             library_id: query.library_id,
         };
         let rows = self.inner.store.rows().await?.jobs_after(filter, after, limit).await?;
-        Ok(rows.into_iter().map(Job::from).collect())
+        Ok(rows.into_iter().map(|row| self.job_of(row)).collect())
     }
 
     /// Returns a job.
@@ -214,7 +252,7 @@ impl Platform {
     /// # Errors
     /// [`Missing::Job`], also for a job of another app.
     pub async fn job(&self, caller: &Caller, id: JobId) -> Result<Job> {
-        Ok(self.job_row(caller, id).await?.into())
+        Ok(self.job_of(self.job_row(caller, id).await?))
     }
 
     async fn job_row(&self, caller: &Caller, id: JobId) -> Result<JobRow> {
@@ -337,7 +375,7 @@ impl Platform {
             })
         });
         delete.await?;
-        self.inner.jobs.folder.discard(&row.input).await;
+        self.inner.jobs.folder.discard(&row).await;
         Ok(())
     }
 
@@ -369,7 +407,7 @@ impl Platform {
                 Ok::<_, Error>(job)
             })
         });
-        Ok(changed.await?.into())
+        Ok(self.job_of(changed.await?))
     }
 
     /// Creates a job of the caller's app about a library, unless the app has `most` that have not ended.
@@ -390,7 +428,7 @@ impl Platform {
         let create = self.inner.store.write(move |tx| Box::pin(insert(tx, new, most, act)));
         let job = create.await?;
         self.inner.jobs.wake();
-        Ok(job.into())
+        Ok(self.job_of(job))
     }
 }
 

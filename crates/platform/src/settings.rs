@@ -167,11 +167,13 @@ settings! {
         max_upload_mib: usize = 4096 => within(1..=1 << 20),
         /// Maximum number of files of an import.
         max_files: u64 = 200_000 => within(1..=2_000_000),
-        /// Maximum size of all files of an archive together, unpacked, in MiB.
+        /// Maximum size of all files of an archive together, unpacked, in MiB; also of an export.
         max_unpacked_mib: usize = 16_384 => within(1..=1 << 22),
         /// Folders of this machine below which imports may read, such as `["/srv/faces"]`. Empty: none.
         #[serde(deserialize_with = "list")]
         import_roots: Vec<PathBuf> = Vec::new(),
+        /// Hours after which the archive of an export is deleted.
+        export_hours: u32 = 24 => within(1..=8760),
         /// Days after which jobs that have ended are deleted, with their reports.
         retention_days: u32 = 30 => within(1..=3650),
     }

@@ -50,7 +50,7 @@ impl Platform {
         });
         let job = withdraw.await?;
         self.inner.jobs.wake();
-        Ok(Some(job.into()))
+        Ok(Some(self.job_of(job)))
     }
 }
 

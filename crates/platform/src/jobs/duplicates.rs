@@ -8,7 +8,7 @@ use aicp_types::{FaceId, PersonId};
 use serde::{Deserialize, Serialize};
 
 use super::runner::{End, Running};
-use super::{ItemDetail, Job, Task, progress};
+use super::{ItemDetail, Job, Task};
 use crate::{BUILTIN, Caller, Face, Library, Person, Platform, Result, Threshold};
 
 /// People whose faces are searched for at a time.
@@ -57,11 +57,8 @@ impl Platform {
 /// Runs a scan. Each pair is found by the person who was enrolled first.
 pub(super) async fn run(running: Running, job: JobRow, threshold: Similarity) -> Result<End> {
     let library = running.library(&job).await?;
-    let mut at: Position = job.position.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    if job.total.is_none() {
-        let people = running.platform.inner.store.rows().await?.person_count(library.id).await?;
-        running.update(move |job| job.total = Some(people)).await?;
-    }
+    let mut at: Position = Running::position(&job);
+    running.count_people(&library).await?;
     while !running.is_stopped() {
         let mut rows = running.platform.inner.store.rows().await?;
         let order = PersonOrder::Oldest(Some(PersonId::new(at.person)));
@@ -74,22 +71,7 @@ pub(super) async fn run(running: Running, job: JobRow, threshold: Similarity) ->
             at.number += 1;
             items.push(item(at.number, &person, &pair));
         }
-        let (id, count, position) = (running.id, people.len() as u64, serde_json::to_string(&at).ok());
-        let now = running.platform.now();
-        let record = running.platform.inner.store.write(move |tx| {
-            Box::pin(async move {
-                tx.insert_job_items(id, items).await?;
-                let advance = |job: &mut JobRow| {
-                    job.position = position;
-                    job.done += count;
-                    // People who came meanwhile are searched for, too.
-                    job.total = job.total.max(Some(job.done));
-                    Ok(())
-                };
-                progress::update(tx, id, now, advance).await.map(drop)
-            })
-        });
-        record.await?;
+        running.advance(items, people.len() as u64, serde_json::to_string(&at).ok()).await?;
     }
     Ok(End::Stopped)
 }

@@ -34,7 +34,7 @@ const MAX_IN_PROGRESS_MIB: usize = 256;
 /// Items that are written or read at a time.
 const BATCH: usize = 500;
 /// Pause when every worker is busy: calls take precedence.
-const PAUSE_WHEN_BUSY: Duration = Duration::from_millis(100);
+pub(super) const PAUSE_WHEN_BUSY: Duration = Duration::from_millis(100);
 /// Attempts at a picture while the engine of the library does not answer, and the pause between two.
 const ATTEMPTS: u32 = 5;
 const PAUSE_WHEN_UNAVAILABLE: Duration = Duration::from_secs(5);
@@ -86,11 +86,11 @@ impl Platform {
         // An archive without a job would stay until the next start.
         run_detached(async move {
             let file = upload.keep().await?;
-            let task = Task::Import(ImportSource::Archive { file });
+            let task = Task::Import(ImportSource::Archive { file: file.clone() });
             let most = platform.inner.settings.jobs.max_open;
-            let created = platform.create_job(&caller, &library, task.clone(), most).await;
+            let created = platform.create_job(&caller, &library, task, most).await;
             if created.is_err() {
-                platform.inner.jobs.folder.discard(&serde_json::to_string(&task).unwrap_or_default()).await;
+                platform.inner.jobs.folder.discard_named(&file).await;
             }
             created
         })
@@ -152,7 +152,7 @@ enum Place {
 pub(super) async fn run(running: Running, job: JobRow, source: ImportSource) -> Result<End> {
     let library = running.library(&job).await?;
     let place = match source {
-        ImportSource::Archive { file } => Place::Archive(running.platform.inner.jobs.folder.archive(&file)),
+        ImportSource::Archive { file } => Place::Archive(running.platform.inner.jobs.folder.path_of(&file)),
         ImportSource::Folder { path, follows_links } => {
             let links = if follows_links { Links::Follow } else { Links::Refuse };
             Place::Folder { path: path_of(&path), links }
@@ -200,17 +200,8 @@ pub(super) async fn run(running: Running, job: JobRow, source: ImportSource) -> 
 
 /// Writes the items. Returns false if it was stopped; the next run begins anew.
 async fn list(running: &Running, place: &Arc<Place>) -> Result<bool> {
-    let id = running.id;
     let platform = &running.platform;
-    let clear = platform.inner.store.remove(move |tx| {
-        Box::pin(async move {
-            tx.delete_job_items(id).await?;
-            let mut job = tx.job(id).await?.ok_or(crate::Missing::Job)?;
-            (job.done, job.failed) = (0, 0);
-            Ok::<_, Error>(tx.update_job(&job).await?)
-        })
-    });
-    clear.await?;
+    running.begin_anew().await?;
     let (sender, mut listed) = mpsc::channel::<Vec<Listed>>(2);
     let (place, limits) = (Arc::clone(place), platform.limits());
     let listing = tokio::task::spawn_blocking(move || {
@@ -239,7 +230,7 @@ async fn list(running: &Running, place: &Arc<Place>) -> Result<bool> {
             number += 1;
             item(number, listed)
         });
-        running.insert(items.collect(), None).await?;
+        running.advance(items.collect(), 0, None).await?;
     }
     match listing.await {
         Ok(listed) => listed.map_err(of_listing)?,
@@ -350,7 +341,7 @@ async fn enrol(
 }
 
 /// Returns the code of an error that concerns only the picture or the person, so that the import can continue.
-fn code_of(e: &Error) -> Option<&'static str> {
+pub(super) fn code_of(e: &Error) -> Option<&'static str> {
     match e {
         Error::BadInput(BadInput::Picture(_)) => Some("pictureNotReadable"),
         Error::Refused(Refusal::NoFace) => Some("noFace"),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+use super::export::{ABOUT, PEOPLE};
 use super::manifest::{self, MANIFEST, Row};
 use super::zip::{Archive, Entry, Limits, MAX_PATH, Place, Refused, ZipError, read_entry};
 use crate::Tags;
@@ -250,7 +251,8 @@ pub(crate) fn list_archive(
         }
         Ok::<_, ListError>(())
     })?;
-    places.retain(|name, _| !name.eq_ignore_ascii_case(MANIFEST));
+    // An export says more than an import reads.
+    places.retain(|name, _| !name.eq_ignore_ascii_case(MANIFEST) && !matches!(name.as_str(), ABOUT | PEOPLE));
     // Rows may name one entry many times.
     let mut unpacked = 0u64;
     manifest::read(&text, limits.entries, |row| {

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use aicp_store::{JobFilter, JobItem, JobItemState, JobRow, JobState};
 use aicp_types::JobId;
+use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::uploads::{Folder, file_of};
-use super::{ItemDetail, Task, deletion, duplicates, has_ended, import, progress};
+use super::{ItemDetail, JobKind, Task, copy, deletion, duplicates, export, grouping, has_ended, import, progress};
 use crate::background::Background;
 use crate::{Caller, Error, Inner, Library, Missing, Platform, Result};
 
@@ -122,11 +123,10 @@ impl Running {
         finish.await
     }
 
-    /// Adds items, and counts those that are finished.
-    pub async fn insert(&self, items: Vec<JobItem>, position: Option<String>) -> Result<()> {
+    /// Adds items, counts those of them that failed and `done` more that are done, and notes the position, all at once.
+    pub async fn advance(&self, items: Vec<JobItem>, done: u64, position: Option<String>) -> Result<()> {
         let (id, now) = (self.id, self.platform.now());
-        let count = |state| items.iter().filter(|item| item.state == state).count() as u64;
-        let (done, failed) = (count(JobItemState::Done), count(JobItemState::Failed));
+        let failed = items.iter().filter(|item| item.state == JobItemState::Failed).count() as u64;
         let insert = self.platform.inner.store.write(move |tx| {
             Box::pin(async move {
                 tx.insert_job_items(id, items).await?;
@@ -134,12 +134,39 @@ impl Running {
                     job.done += done;
                     job.failed += failed;
                     job.position = position.or(job.position.take());
+                    // More may come while it runs.
+                    job.total = job.total.map(|total| total.max(job.done + job.failed));
                     Ok(())
                 };
                 progress::update(tx, id, now, count).await.map(drop)
             })
         });
         insert.await
+    }
+
+    /// Returns the position that was noted last; the default at the start.
+    pub fn position<T: DeserializeOwned + Default>(job: &JobRow) -> T {
+        job.position.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+
+    /// Notes the number of the library's people as the total, once.
+    pub async fn count_people(&self, library: &Library) -> Result<()> {
+        let people = self.platform.inner.store.rows().await?.person_count(library.id).await?;
+        self.update(move |job| job.total = job.total.or(Some(people))).await
+    }
+
+    /// Forgets what earlier runs have done.
+    pub async fn begin_anew(&self) -> Result<()> {
+        let id = self.id;
+        let clear = self.platform.inner.store.remove(move |tx| {
+            Box::pin(async move {
+                tx.delete_job_items(id).await?;
+                let mut job = tx.job(id).await?.ok_or(Missing::Job)?;
+                (job.done, job.failed, job.total, job.position) = (0, 0, None, None);
+                Ok::<_, Error>(tx.update_job(&job).await?)
+            })
+        });
+        clear.await
     }
 
     /// Returns the library of the job.
@@ -223,11 +250,11 @@ impl Platform {
         Ok(())
     }
 
-    /// Deletes the files of a job that has ended.
+    /// Deletes the file of a job that needs it no longer.
     pub(super) async fn discard_files(&self, id: JobId) {
         let job = async { Ok::<_, Error>(self.inner.store.rows().await?.job(id).await?) };
         match job.await {
-            Ok(Some(job)) if has_ended(job.state) => self.inner.jobs.folder.discard(&job.input).await,
+            Ok(Some(job)) if !self.keeps_file(&job) => self.inner.jobs.folder.discard(&job).await,
             Ok(_) => {}
             Err(e) => tracing::warn!(job = id.get(), error = %e, "the file of a job can't be deleted"),
         }
@@ -243,9 +270,29 @@ impl Platform {
             let jobs = self.inner.store.rows().await?.jobs_after(JobFilter::default(), after, BATCH).await?;
             let Some(last) = jobs.last() else { break };
             after = Some(last.id);
-            kept.extend(jobs.iter().filter(|job| !has_ended(job.state)).filter_map(|job| file_of(&job.input)));
+            kept.extend(jobs.iter().filter(|job| self.keeps_file(job)).filter_map(file_of));
         }
         Ok(self.inner.jobs.folder.sweep(kept).await?)
+    }
+
+    /// Whether a job needs its file: an archive until it is imported, an export for a set time.
+    fn keeps_file(&self, job: &JobRow) -> bool {
+        if job.kind == JobKind::Export.name() { self.export_expiry(job).is_some() } else { !has_ended(job.state) }
+    }
+
+    /// Deletes the exports whose time is over.
+    async fn discard_old_exports(&self) -> Result<()> {
+        let filter =
+            JobFilter { state: Some(JobState::Done), kind: Some(JobKind::Export.name()), ..JobFilter::default() };
+        let mut after = None;
+        loop {
+            let jobs = self.inner.store.rows().await?.jobs_after(filter, after, BATCH).await?;
+            let Some(last) = jobs.last() else { return Ok(()) };
+            after = Some(last.id);
+            for job in jobs.iter().filter(|job| !self.keeps_file(job)) {
+                self.inner.jobs.folder.discard(job).await;
+            }
+        }
     }
 
     /// Deletes jobs that ended long ago.
@@ -275,6 +322,9 @@ impl Running {
             Ok(Task::Import(source)) => import::run(self.clone(), job, source).await,
             Ok(Task::Deletion) => deletion::run(self.clone(), job).await,
             Ok(Task::Duplicates { threshold }) => duplicates::run(self.clone(), job, threshold).await,
+            Ok(Task::Grouping { threshold }) => grouping::run(self.clone(), job, threshold).await,
+            Ok(Task::Copy { from }) => copy::run(self.clone(), job, from).await,
+            Ok(Task::Export(content)) => export::run(self.clone(), job, content).await,
             Err(e) => Err(Error::BadInput(crate::BadInput::Import(format!("another program wrote the job: {e}")))),
         };
         let now = platform.now();
@@ -327,6 +377,9 @@ async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
                 _ = looks.tick() => {
                     if let Err(e) = platform.forget_old_jobs().await {
                         tracing::warn!(error = %e, "old jobs can't be deleted");
+                    }
+                    if let Err(e) = platform.discard_old_exports().await {
+                        tracing::warn!(error = %e, "old exports can't be deleted");
                     }
                 }
             }

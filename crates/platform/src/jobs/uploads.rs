@@ -7,7 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aicp_store::{at, run_blocking};
+use aicp_store::{JobRow, at, run_blocking};
+use aicp_types::JobId;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -70,14 +71,20 @@ impl Folder {
         Self { path, turns: Arc::new(Semaphore::new(MAX_UPLOADS)), by_app: Arc::default() }
     }
 
-    /// Returns the path of an archive. `name` was made by [`Upload::keep`].
-    pub fn archive(&self, name: &str) -> PathBuf {
+    /// Returns the path of a file. `name` was made here.
+    pub fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Deletes the files of a job.
-    pub async fn discard(&self, input: &str) {
-        let Some(name) = file_of(input) else { return };
+    /// Deletes the file of a job.
+    pub async fn discard(&self, job: &JobRow) {
+        if let Some(name) = file_of(job) {
+            self.discard_named(&name).await;
+        }
+    }
+
+    /// Deletes a file.
+    pub async fn discard_named(&self, name: &str) {
         let path = self.path.join(name);
         let removed = run_blocking(move || match std::fs::remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(at(path)(e)),
@@ -108,13 +115,32 @@ impl Folder {
     }
 }
 
-/// Returns the name of the file that a job needs.
-pub(crate) fn file_of(input: &str) -> Option<String> {
-    let task: Task = serde_json::from_str(input).ok()?;
+/// Creates the folder, for its owner alone.
+pub(super) fn create_folder(folder: &Path) -> aicp_store::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))
+}
+
+/// Makes a complete file durable under another name.
+pub(super) fn publish(file: &File, from: &Path, to: &Path) -> aicp_store::Result<()> {
+    file.sync_all().map_err(at(from))?;
+    std::fs::rename(from, to).map_err(at(to))?;
+    let folder = to.parent().unwrap_or(to);
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
+}
+
+/// Returns the name of the file of a job.
+pub(super) fn file_of(job: &JobRow) -> Option<String> {
+    let task: Task = serde_json::from_str(&job.input).ok()?;
     match task {
         Task::Import(source) => source.archive().map(str::to_owned),
-        Task::Deletion | Task::Duplicates { .. } => None,
+        Task::Export(_) => Some(export_name(job.id)),
+        Task::Deletion | Task::Duplicates { .. } | Task::Grouping { .. } | Task::Copy { .. } => None,
     }
+}
+
+/// Returns the name of the file of an export.
+pub(super) fn export_name(job: JobId) -> String {
+    format!("export-{job}.{ARCHIVE}")
 }
 
 /// An archive that is being received. Dropping it deletes the file.
@@ -146,7 +172,7 @@ impl Platform {
         let file = {
             let (folder, path) = (folder.path.clone(), path.clone());
             run_blocking(move || {
-                DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(at(&folder))?;
+                create_folder(&folder)?;
                 OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(at(path))
             })
             .await?
@@ -211,13 +237,7 @@ impl Upload {
         let Some(file) = self.file.take() else { return Err(Error::Busy) };
         let (from, to) = (self.path.clone(), self.path.with_extension(ARCHIVE));
         let name = to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        run_blocking(move || {
-            file.sync_all().map_err(at(&from))?;
-            std::fs::rename(&from, &to).map_err(at(&to))?;
-            let folder = to.parent().unwrap_or(&to);
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
-        })
-        .await?;
+        run_blocking(move || publish(&file, &from, &to)).await?;
         // Nothing is left under the old name.
         Ok(name)
     }

@@ -1,6 +1,7 @@
 //! The use cases on fake biometrics: the rules, without models.
 
 mod enrolment;
+mod exports;
 mod fixture;
 mod gates;
 mod members;

@@ -58,6 +58,18 @@ impl Format {
         }
     }
 
+    /// The usual extension of a file, without a dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+            Self::Bmp => "bmp",
+            Self::WebP => "webp",
+            Self::Gif => "gif",
+            Self::Tiff => "tif",
+        }
+    }
+
     pub(super) fn decoder_format(self) -> ImageFormat {
         match self {
             Self::Jpeg => ImageFormat::Jpeg,

@@ -12,7 +12,7 @@ use crate::pictures::obama;
 /// area, of another app with all areas, of the app itself, of the administrator, of a viewer, of an operator, and for the
 /// session of an operator without the CSRF token, in this order. Bodies are `{}`, so a caller who may call may still be told
 /// that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 10]); 119] = [
+const MATRIX: [(&str, &str, &str, [u16; 10]); 123] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
     ("listSettings", "GET", "/settings", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
@@ -52,6 +52,7 @@ const MATRIX: [(&str, &str, &str, [u16; 10]); 119] = [
         "/libraries/{library}/statistics",
         [401, 401, 401, 403, 404, 200, 200, 200, 200, 200],
     ),
+    ("copyLibrary", "POST", "/libraries/{library}/copies", [401, 401, 401, 403, 400, 400, 400, 403, 400, 403]),
     ("listTags", "GET", "/libraries/{library}/tags", [401, 401, 401, 403, 404, 200, 200, 200, 200, 200]),
     ("listPeople", "GET", "/libraries/{library}/people", [401, 401, 401, 403, 404, 200, 200, 200, 200, 200]),
     ("createPerson", "POST", "/libraries/{library}/people", [401, 401, 401, 403, 404, 400, 400, 403, 400, 403]),
@@ -163,6 +164,9 @@ const MATRIX: [(&str, &str, &str, [u16; 10]); 119] = [
         "/libraries/{library}/duplicate-scans",
         [401, 401, 401, 403, 404, 201, 201, 403, 201, 403],
     ),
+    ("groupUnknownFaces", "POST", "/libraries/{library}/groupings", [401, 401, 401, 403, 404, 201, 201, 403, 201, 403]),
+    ("exportLibrary", "POST", "/libraries/{library}/exports", [401, 401, 401, 403, 404, 201, 201, 403, 201, 403]),
+    ("getJobFile", "GET", "/jobs/{job}/file", [401, 401, 401, 403, 404, 404, 404, 404, 404, 404]),
     ("listJobs", "GET", "/jobs", [401, 401, 401, 403, 200, 200, 200, 200, 200, 200]),
     ("getJob", "GET", "/jobs/{job}", [401, 401, 401, 403, 404, 200, 200, 200, 200, 200]),
     ("listJobItems", "GET", "/jobs/{job}/items", [401, 401, 401, 403, 404, 200, 200, 200, 200, 200]),

@@ -5,6 +5,7 @@ mod apps;
 mod contract;
 mod cors;
 mod events;
+mod exports;
 mod idempotency;
 mod jobs;
 mod lists;
