@@ -36,6 +36,8 @@ pub struct Site {
     pub public_url: Option<String>,
     /// Base of the links if the request has no usable `Host` header.
     pub local_address: SocketAddr,
+    /// Whether the listener speaks TLS.
+    pub is_encrypted: bool,
     /// Lifetime of the links of manual 3.5 and 7.8; zero means that they never expire.
     pub face_url_lifetime: Duration,
 }
@@ -47,9 +49,10 @@ impl Site {
             return url.trim_end_matches('/').to_owned();
         }
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(|host| is_host(host));
+        let scheme = if self.is_encrypted { "https" } else { "http" };
         match host {
-            Some(host) => format!("http://{host}"),
-            None => format!("http://{}", self.local_address),
+            Some(host) => format!("{scheme}://{host}"),
+            None => format!("{scheme}://{}", self.local_address),
         }
     }
 }

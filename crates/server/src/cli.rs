@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use aicp_dialects::KeyRequest;
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{app, bench, check, compare, detect, import, models, serve};
-use crate::config::{Config, Flags, Listen};
+use crate::commands::cert::NewCertificate;
+use crate::commands::{app, bench, cert, check, compare, detect, import, models, serve};
+use crate::config::{Config, Flags, Listen, TlsFlags};
+use crate::tls::Tls;
 use crate::{Error, Result, config, logging};
 
 /// AICP, a self-hosted face-identity platform.
@@ -36,9 +38,15 @@ struct Common {
 enum Command {
     /// Serve
     Serve {
-        /// Address and dialect, ADDR[=legacy|micro|auto]; may be repeated [default: 127.0.0.1:9012=auto]
+        /// Address and dialect, ADDR[=legacy|micro|auto][+plain|+mtls]; may be repeated [default: 127.0.0.1:9012=auto]
         #[arg(long, value_name = "ADDR[=DIALECT]")]
         listen: Vec<Listen>,
+        /// Certificate in PEM; the listeners speak TLS, except those marked +plain
+        #[arg(long, value_name = "FILE")]
+        tls_cert: Option<PathBuf>,
+        /// Private key of the certificate in PEM
+        #[arg(long, value_name = "FILE")]
+        tls_key: Option<PathBuf>,
         /// Start anew although a part of the data folder is gone: without its database, or with a new key
         #[arg(long)]
         new: bool,
@@ -94,6 +102,11 @@ enum Command {
     Bench {
         #[command(subcommand)]
         command: BenchCommand,
+    },
+    /// Certificates
+    Cert {
+        #[command(subcommand)]
+        command: CertCommand,
     },
     /// The model files
     Models {
@@ -166,6 +179,22 @@ enum BenchCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum CertCommand {
+    /// Make a key and a certificate that it signs itself, for trials: tls.key and tls.crt
+    Make {
+        /// Host names and addresses that the certificate is for
+        #[arg(value_name = "HOST", default_values = ["localhost", "127.0.0.1", "::1"])]
+        hosts: Vec<String>,
+        /// Folder of the files
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+        /// Overwrite files that are there
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum ModelsCommand {
     /// Check every file against the manifest
     Verify,
@@ -211,9 +240,13 @@ fn run(cli: Cli) -> Result<()> {
         write!(std::io::stdout(), "{}", list?)?;
         return Ok(());
     }
-    let mut flags = Flags { data_dir: cli.common.data_dir, listen: Vec::new() };
-    if let Command::Serve { listen, .. } = &cli.command {
+    if let Command::Cert { command: CertCommand::Make { hosts, out, force } } = cli.command {
+        return cert::make(&NewCertificate { out, hosts, force });
+    }
+    let mut flags = Flags { data_dir: cli.common.data_dir, ..Flags::default() };
+    if let Command::Serve { listen, tls_cert, tls_key, .. } = &cli.command {
         flags.listen.clone_from(listen);
+        flags.tls = TlsFlags { cert_file: tls_cert.clone(), key_file: tls_key.clone() };
     }
     let loaded = Config::load(cli.common.config.as_deref(), &flags)?;
     logging::start(&loaded.config.log)?;
@@ -239,12 +272,15 @@ fn run(cli: Cli) -> Result<()> {
             BenchCommand::Service(request) => bench::service(&config, &request),
         },
         Command::Models { command: ModelsCommand::Verify } => models::verify(&config),
+        // Made above.
+        Command::Cert { .. } => Ok(()),
         Command::Config { command } => {
             match command {
                 ConfigCommand::Show => writeln!(std::io::stdout(), "{}", loaded.describe()?)?,
                 ConfigCommand::Diff => writeln!(std::io::stdout(), "{}", loaded.differences()?)?,
                 ConfigCommand::Check => {
                     config.refuse_open_network()?;
+                    Tls::load(&config.tls)?;
                     config.fetch.limits().map_err(|e| Error::Config(format!("fetch.extra_roots_file: {e}")))?;
                 }
                 // Printed above.

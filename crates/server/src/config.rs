@@ -26,8 +26,8 @@ use serde::Serialize;
 
 use crate::{Error, Result, engines};
 pub use list::{default_file, markdown_table};
-pub use listen::Listen;
-pub use sections::{Http, Log, LogFormat};
+pub use listen::{Encryption, Listen};
+pub use sections::{Http, Log, LogFormat, Tls};
 
 /// Prefix of environment variables. `__` separates levels: `AICP_RECOGNITION__THRESHOLD`.
 const ENV_PREFIX: &str = "AICP_";
@@ -44,11 +44,12 @@ settings! {
     pub struct Config {
         /// Folder of database, pictures and keys.
         data_dir: PathBuf = "data".into(),
-        /// Addresses to listen on, each `ADDR[=legacy|micro|auto]`.
+        /// Addresses to listen on, each `ADDR[=legacy|micro|auto][+plain|+mtls]`.
         #[serde(deserialize_with = "list")]
         listen: Vec<Listen> = vec![Listen {
             address: SocketAddr::from(([127, 0, 0, 1], 9012)),
             dialect: Listener::Auto,
+            encryption: Encryption::IfSet,
         }] => when("at least one address", |listen: &Vec<Listen>| !listen.is_empty()),
         /// Base URL of links in answers; set it behind a proxy. Unset: from the `Host` of the request.
         public_url: Option<String> = None => if_set(when("an http:// or https:// address", |url: &String| {
@@ -75,6 +76,8 @@ settings! {
         vision: aicp_vision::Settings,
         /// HTTP server.
         http: Http,
+        /// TLS of the listeners.
+        tls: Tls,
         /// Logging.
         log: Log,
         /// Capabilities that apps can be granted.
@@ -119,6 +122,19 @@ pub struct Flags {
     /// `--listen`
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listen: Vec<Listen>,
+    /// TLS.
+    pub tls: TlsFlags,
+}
+
+/// Settings of the command line for TLS.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TlsFlags {
+    /// `--tls-cert`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cert_file: Option<PathBuf>,
+    /// `--tls-key`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
 }
 
 /// Settings with their sources.
@@ -156,6 +172,7 @@ impl Config {
         figment = figment.merge(Serialized::defaults(flags));
         let config: Self = figment.extract().map_err(|e| Error::Config(e.to_string()))?;
         config.check().map_err(|wrong| Error::Config(wrong.to_string()))?;
+        config.check_listeners()?;
         engines::check(&config.engines)?;
         Ok(Loaded { config, figment })
     }
@@ -168,6 +185,17 @@ impl Config {
         let network = self.listen.iter().find(|listen| !listen.address.ip().is_loopback());
         match network {
             Some(listen) if self.legacy.anonymous.is_none() => Err(Error::AnonymousOnNetwork(listen.address)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses listeners that want certificates of clients when there is nothing to check them by.
+    fn check_listeners(&self) -> Result<()> {
+        let mutual = self.listen.iter().find(|listen| listen.encryption == Encryption::Mutual);
+        match mutual {
+            Some(listen) if self.tls.client_roots_file.is_none() => {
+                Err(Error::Config(format!("tls.client_roots_file must be set for the listener {listen}")))
+            }
             _ => Ok(()),
         }
     }

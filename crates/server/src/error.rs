@@ -64,6 +64,17 @@ pub enum Error {
         /// Description of the fault.
         reason: &'static str,
     },
+    /// A TLS file can't be read, or is not what it should be.
+    #[error("{path}: {reason}")]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Description of the fault.
+        reason: String,
+    },
+    /// No certificate can be made.
+    #[error("no certificate can be made: {0}")]
+    Certificate(String),
     /// The picture shows no face.
     #[error("{0}: no face found")]
     NoFace(PathBuf),

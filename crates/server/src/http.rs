@@ -1,6 +1,7 @@
 //! HTTP listeners: accept and admit connections, serve requests, drain at shutdown.
 
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -12,17 +13,22 @@ use aicp_requests::{Client, ConnectionState, Interfaces};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::{Frame, Incoming, SizeHint};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use crate::config::Encryption;
 use crate::connections::{ActivityRecorder, AdmissionError, Connections};
 use crate::idle::{IdleTimeoutStream, ReadTimeouts, RequestTracker};
 use crate::line_ends::MAX_HEAD;
+use crate::tls::{HTTP_2, Tls};
 
 /// Timeout of a request head, from its first byte.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -34,6 +40,14 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Pause before admission of a waiting connection is tried again.
 const ADMIT_PAUSE: Duration = Duration::from_millis(5);
+
+/// Maximum number of concurrent requests of an HTTP/2 connection.
+const MAX_STREAMS: u32 = 32;
+/// Bytes of bodies that an HTTP/2 connection may hold before they are read.
+const WINDOW_BYTES: u32 = 256 << 10;
+/// Answer to a client that speaks plain HTTP to a listener with TLS.
+const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 33\r\nConnection: close\r\n\r\nthis port speaks HTTPS, not HTTP\n";
 
 /// Entry point of all listeners. Answers health checks at once, and all other requests once loading is done.
 #[derive(Clone)]
@@ -70,6 +84,7 @@ impl RequestHandler {
             return plain(StatusCode::BAD_REQUEST, fault);
         }
         let mut request = request.map(Body::new);
+        name_host(&mut request);
         let client = client_of(request.headers(), peer, &self.proxies);
         request.extensions_mut().insert(Client(client));
         request.extensions_mut().insert(standing);
@@ -95,14 +110,20 @@ impl RequestHandler {
     }
 }
 
+/// A socket that listens.
+pub(crate) struct Listener {
+    pub listener: TcpListener,
+    /// Its address.
+    pub address: SocketAddr,
+    /// TLS, and whether this listener speaks it.
+    pub tls: Option<(Tls, Encryption)>,
+    /// Time that a connection may wait for its next request.
+    pub idle: Duration,
+}
+
 /// Accepts connections until `stop` turns true, then waits for the calls in progress.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    address: SocketAddr,
-    front: RequestHandler,
-    idle: Duration,
-    mut stop: watch::Receiver<bool>,
-) {
+pub(crate) async fn serve(socket: Listener, front: RequestHandler, mut stop: watch::Receiver<bool>) {
+    let Listener { listener, address, tls, idle } = socket;
     let graceful = GracefulShutdown::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -129,12 +150,14 @@ pub(crate) async fn serve(
             }
         };
         let Some(admitted) = admitted else { continue };
+        let acceptor = tls.as_ref().and_then(|(tls, encryption)| tls.acceptor(*encryption));
         let connection =
-            graceful.watch(connection(stream, address, peer, front.clone(), admitted.activity_recorder(), idle));
+            Connection { address, peer, front: front.clone(), activity: admitted.activity_recorder(), idle };
+        let served = connection.serve(stream, acceptor, graceful.watcher(), stop.clone());
         tokio::spawn(async move {
             admitted.has_begun();
             tokio::select! {
-                ended = connection => if let Err(e) = ended {
+                ended = served => if let Err(e) = ended {
                     tracing::debug!(error = %e, "a connection broke off");
                 },
                 () = admitted.closed() => tracing::debug!("a connection made room for another"),
@@ -153,36 +176,126 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-fn connection(
-    stream: TcpStream,
+/// Why a connection broke off.
+#[derive(Debug, thiserror::Error)]
+enum ConnectionError {
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+    #[error("TLS: {0}")]
+    Tls(std::io::Error),
+}
+
+/// What the requests of a connection are answered with.
+struct Connection {
     address: SocketAddr,
     peer: IpAddr,
     front: RequestHandler,
-    activity_recorder: ActivityRecorder,
+    activity: ActivityRecorder,
     idle: Duration,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
-    let _ = stream.set_nodelay(true);
+}
+
+impl Connection {
+    async fn serve(
+        self,
+        stream: TcpStream,
+        acceptor: Option<TlsAcceptor>,
+        graceful: Watcher,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), ConnectionError> {
+        let _ = stream.set_nodelay(true);
+        let Some(acceptor) = acceptor else { return self.serve_http1(bounded(stream), graceful).await };
+        let shaken = tokio::select! {
+            // The client has not asked for anything.
+            () = stopped(&mut stop) => return Ok(()),
+            shaken = tokio::time::timeout(HEAD_TIMEOUT, shake_hands(stream, &acceptor)) => shaken,
+        };
+        let Ok(shaken) = shaken else { return Err(ConnectionError::Tls(ErrorKind::TimedOut.into())) };
+        match shaken.map_err(ConnectionError::Tls)? {
+            None => Ok(()),
+            Some(stream) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
+                self.serve_http2(stream, graceful).await
+            }
+            Some(stream) => self.serve_http1(stream, graceful).await,
+        }
+    }
+
+    async fn serve_http1(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        graceful: Watcher,
+    ) -> Result<(), ConnectionError> {
+        let answering = RequestTracker::default();
+        let times = ReadTimeouts { idle: self.idle, head: HEAD_TIMEOUT };
+        let stream = IdleTimeoutStream::new(Box::pin(stream), times, answering.clone());
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // `IdleTimeoutStream` has its own timeouts.
+            .header_read_timeout(None)
+            .max_buf_size(MAX_HEAD)
+            .serve_connection(TokioIo::new(stream), self.service(answering));
+        Ok(graceful.watch(connection).await?)
+    }
+
+    async fn serve_http2(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        graceful: Watcher,
+    ) -> Result<(), ConnectionError> {
+        let answering = RequestTracker::default();
+        // Frames that are no request come at any time, so the head of a request has no time of its own.
+        let times = ReadTimeouts { idle: self.idle, head: self.idle };
+        let stream = IdleTimeoutStream::of_frames(Box::pin(stream), times, answering.clone());
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .max_header_list_size(MAX_HEAD as u32)
+            .serve_connection(TokioIo::new(stream), self.service(answering));
+        Ok(graceful.watch(connection).await?)
+    }
+
+    fn service(
+        self,
+        answering: RequestTracker,
+    ) -> impl HttpService<Incoming, ResBody = Body, Error = Infallible, Future: Send> {
+        let Self { address, peer, front, activity, .. } = self;
+        service_fn(move |request| {
+            let (front, under_way, asked) = (front.clone(), answering.begin(), activity.begin());
+            async move {
+                let response = front.answer(address, peer, asked.standing(), request).await;
+                // The answer is under way as long as a stream of unknown length is.
+                Ok::<_, Infallible>(match response.body().size_hint().exact() {
+                    Some(_) => response,
+                    None => response.map(|body| Body::new(Held { body, _guards: (under_way, asked) })),
+                })
+            }
+        })
+    }
+}
+
+/// Bounds the time for which a client reads nothing of an answer.
+fn bounded(stream: TcpStream) -> TimeoutStream<TcpStream> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
-    let answering = RequestTracker::default();
-    let stream = IdleTimeoutStream::new(Box::pin(stream), ReadTimeouts { idle, head: HEAD_TIMEOUT }, answering.clone());
-    let service = service_fn(move |request| {
-        let (front, under_way, asked) = (front.clone(), answering.begin(), activity_recorder.begin());
-        async move {
-            let response = front.answer(address, peer, asked.standing(), request).await;
-            // The answer is under way as long as a stream of unknown length is.
-            Ok::<_, Infallible>(match response.body().size_hint().exact() {
-                Some(_) => response,
-                None => response.map(|body| Body::new(Held { body, _guards: (under_way, asked) })),
-            })
-        }
-    });
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        // `IdleTimeoutStream` has its own timeouts.
-        .header_read_timeout(None)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service)
+    stream
+}
+
+/// Accepts TLS. A client that speaks plain HTTP is told so; then the result is `None`.
+async fn shake_hands(
+    mut stream: TcpStream,
+    acceptor: &TlsAcceptor,
+) -> std::io::Result<Option<TlsStream<Pin<Box<TimeoutStream<TcpStream>>>>>> {
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 1 && first[0].is_ascii_uppercase() {
+        stream.write_all(SPEAK_TLS).await?;
+        stream.shutdown().await?;
+        // Unread bytes would reset the connection before the client has the answer.
+        let mut unread = [0; 4096];
+        while stream.read(&mut unread).await? > 0 {}
+        return Ok(None);
+    }
+    Ok(Some(acceptor.accept(Box::pin(bounded(stream))).await?))
 }
 
 /// Body that keeps its guards until it is sent or dropped.
@@ -223,6 +336,20 @@ fn fault_of<B>(request: &Request<B>) -> Option<&'static str> {
         return Some("of the transfer codings only chunked is read\n");
     }
     None
+}
+
+/// Puts the authority of an HTTP/2 request into its `Host` (RFC 9113, section 8.3.1), where those who answer look for it.
+fn name_host<B>(request: &mut Request<B>) {
+    if request.version() != Version::HTTP_2 {
+        return;
+    }
+    let authority = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    if let Some(authority) = authority {
+        request.headers_mut().insert(header::HOST, authority);
+    }
+    if let Some(path) = request.uri().path_and_query().cloned() {
+        *request.uri_mut() = path.into();
+    }
 }
 
 /// Returns whether a text is a host with an optional port (RFC 3986, sections 3.2.2 and 3.2.3).

@@ -84,21 +84,20 @@ pub(crate) struct IdleTimeoutStream<S> {
     heads: u64,
     waiting: Waiting,
     deadline: Pin<Box<Sleep>>,
-    line_ends: BareLfFilter,
+    /// Of HTTP/1 alone: HTTP/2 has frames, not lines.
+    line_ends: Option<BareLfFilter>,
 }
 
 impl<S> IdleTimeoutStream<S> {
+    /// Creates a stream of HTTP/1.
     pub fn new(stream: S, times: ReadTimeouts, answering: RequestTracker) -> Self {
+        Self { line_ends: Some(BareLfFilter::default()), ..Self::of_frames(stream, times, answering) }
+    }
+
+    /// Creates a stream of HTTP/2.
+    pub fn of_frames(stream: S, times: ReadTimeouts, answering: RequestTracker) -> Self {
         let deadline = Box::pin(sleep(times.head));
-        Self {
-            stream,
-            times,
-            answering,
-            heads: 0,
-            waiting: Waiting::Head,
-            deadline,
-            line_ends: BareLfFilter::default(),
-        }
+        Self { stream, times, answering, heads: 0, waiting: Waiting::Head, deadline, line_ends: None }
     }
 
     fn wait_for(&mut self, waiting: Waiting) {
@@ -122,14 +121,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for IdleTimeoutStream<S> {
             this.waiting = Waiting::Nothing;
             *this.answering.reader() = Some(cx.waker().clone());
         } else if this.waiting == Waiting::Nothing {
-            this.line_ends.expect_head();
-            // Bytes behind the last request may have started the next head.
-            this.wait_for(if this.line_ends.is_in_head() { Waiting::Head } else { Waiting::Request });
+            let is_in_head = this.line_ends.as_mut().is_some_and(|line_ends| {
+                line_ends.expect_head();
+                // Bytes behind the last request may have started the next head.
+                line_ends.is_in_head()
+            });
+            this.wait_for(if is_in_head { Waiting::Head } else { Waiting::Request });
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         if read.is_ready() {
-            this.line_ends.check(&mut buffer.filled_mut()[before..]);
+            if let Some(line_ends) = &mut this.line_ends {
+                line_ends.check(&mut buffer.filled_mut()[before..]);
+            }
             if this.waiting == Waiting::Request && buffer.filled().len() > before {
                 this.wait_for(Waiting::Head);
             }

@@ -14,6 +14,7 @@ mod http;
 mod idle;
 mod line_ends;
 mod logging;
+mod tls;
 
 pub use config::Config;
 pub use error::{Error, Result};

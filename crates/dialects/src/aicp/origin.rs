@@ -56,6 +56,7 @@ mod tests {
         Site {
             public_url: public_url.map(str::to_owned),
             local_address,
+            is_encrypted: false,
             face_url_lifetime: std::time::Duration::from_secs(60),
         }
     }

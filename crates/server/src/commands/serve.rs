@@ -19,7 +19,8 @@ use crate::clock;
 use crate::config::{Config, Listen};
 use crate::connections::Connections;
 use crate::control::ControlSocket;
-use crate::http::{self, RequestHandler};
+use crate::http::{self, Listener, RequestHandler};
+use crate::tls::{self, Tls};
 use crate::{Error, Result, data_dir, logging};
 
 const MIB: usize = 1 << 20;
@@ -88,11 +89,12 @@ fn listener_at(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Builds the dialect options of one listener.
-fn options(config: &Config, address: SocketAddr, listen: Listen) -> Options {
+fn options(config: &Config, address: SocketAddr, listen: Listen, is_encrypted: bool) -> Options {
     Options {
         site: Site {
             public_url: config.public_url.clone(),
             local_address: address,
+            is_encrypted,
             face_url_lifetime: config.links.lifetime(),
         },
         aicp: aicp::Options {
@@ -120,15 +122,19 @@ async fn serve(config: Config, about: Arc<About>) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
     let token = data_dir::admin_token(&config)?;
 
+    let tls = Tls::load(&config.tls)?;
+    let is_encrypted = |listen: Listen| tls.as_ref().is_some_and(|tls| tls.acceptor(listen.encryption).is_some());
     let front = RequestHandler::new(config.http.trusted_proxies.clone(), connections);
     let (stop, stopped) = watch::channel(false);
+    let tls_watch = tls::watch(tls.clone())?;
     let mut listeners = JoinSet::new();
     let mut bound: Vec<(SocketAddr, Listen)> = Vec::new();
     for listen in &config.listen {
         let failed = |source| Error::Listen { address: listen.address, source };
         let listener = listener_at(listen.address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        listeners.spawn(http::serve(listener, address, front.clone(), idle, stopped.clone()));
+        let tls = tls.clone().map(|tls| (tls, listen.encryption));
+        listeners.spawn(http::serve(Listener { listener, address, tls, idle }, front.clone(), stopped.clone()));
         bound.push((address, *listen));
     }
 
@@ -145,11 +151,12 @@ async fn serve(config: Config, about: Arc<About>) -> Result<()> {
         bodies: BodyBudget::new(config.http.body_memory_mib * MIB),
         answers: AnswerBudget::default(),
     };
-    let is_secure = config.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
+    let has_secure_url = config.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
     let interfaces = bound.iter().map(|&(address, listen)| {
-        let api = Api::new(shared.clone(), &config.api, is_secure, Arc::clone(&about));
+        let is_encrypted = is_encrypted(listen);
+        let api = Api::new(shared.clone(), &config.api, has_secure_url || is_encrypted, Arc::clone(&about));
         let mut all: Vec<Box<dyn Interface>> = vec![Box::new(api)];
-        all.extend(aicp_dialects::interfaces(shared.clone(), options(&config, address, listen)));
+        all.extend(aicp_dialects::interfaces(shared.clone(), options(&config, address, listen, is_encrypted)));
         (address, Interfaces::new(all))
     });
     let interfaces: Vec<_> = interfaces.collect();
@@ -162,7 +169,7 @@ async fn serve(config: Config, about: Arc<About>) -> Result<()> {
     let jobs = platform.start_jobs();
     let webhooks = platform.start_webhooks(aicp_api::event_json);
     for (address, listen) in &bound {
-        tracing::info!(%address, dialect = %listen, "listening");
+        tracing::info!(%address, dialect = %listen, tls = is_encrypted(*listen), "listening");
     }
     tracing::info!(milliseconds = begun.elapsed().as_millis(), "ready");
     match (&config.admin_token, token.is_new) {
@@ -178,7 +185,7 @@ async fn serve(config: Config, about: Arc<About>) -> Result<()> {
         (None, false) => tracing::info!(file = %data_dir::token_file(&config).display(), "the admin token is in"),
     }
 
-    let watches = [clock::watch(), logging::watch()];
+    let watches = [clock::watch(), logging::watch(), tls_watch];
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

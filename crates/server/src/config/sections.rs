@@ -1,8 +1,9 @@
 //! Sections of the server itself: connections and logging.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
-use aicp_settings::{Seconds, at_least, settings, within};
+use aicp_settings::{Seconds, Wrong, at_least, settings, within};
 use serde::{Deserialize, Serialize};
 
 settings! {
@@ -22,6 +23,29 @@ settings! {
         /// `X-Forwarded-For`.
         trusted_proxies: Vec<IpAddr> = Vec::new(),
     }
+}
+
+settings! {
+    /// TLS of the listeners. Files in PEM, which are read again when they change and on SIGHUP.
+    pub struct Tls {
+        /// Certificate of the server, with those that lead to its root. With `tls.key_file`, every listener speaks TLS, except
+        /// those marked `+plain`.
+        cert_file: Option<PathBuf> = None,
+        /// Private key of the certificate.
+        key_file: Option<PathBuf> = None,
+        /// Certificates of the authorities whose clients listeners marked `+mtls` admit.
+        client_roots_file: Option<PathBuf> = None,
+    }
+
+    check |tls| {
+        if tls.cert_file.is_some() != tls.key_file.is_some() {
+            return Err(Wrong::new("key_file", "set together with cert_file"));
+        }
+        if tls.client_roots_file.is_some() && tls.cert_file.is_none() {
+            return Err(Wrong::new("cert_file", "set together with client_roots_file"));
+        }
+        Ok(())
+    };
 }
 
 settings! {

@@ -259,8 +259,13 @@ impl Server {
 
     /// Sends SIGTERM to the process.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal to the process, by its name without `SIG`.
+    pub fn signal(&self, name: &str) {
         let id = self.child.lock().expect("no panic while locked").id();
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().expect("sh runs");
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().expect("sh runs");
         assert!(sent.success(), "the process takes signals");
     }
 
@@ -299,7 +304,7 @@ impl Server {
         StoredBytes(latin1(&bytes))
     }
 
-    fn assert_running(&self) {
+    pub fn assert_running(&self) {
         let ended = self.child.lock().expect("no panic while locked").try_wait().expect("a child of ours");
         assert_eq!(ended, None, "the server ended: {:#?}", self.log.lock().expect("no panic while locked"));
     }

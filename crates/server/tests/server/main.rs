@@ -38,5 +38,6 @@ mod start;
 mod statistics;
 mod store;
 mod tencent_im;
+mod tls;
 mod tolerance;
 mod unusual;
