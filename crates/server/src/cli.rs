@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aicp_dialects::KeyRequest;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::commands::cert::NewCertificate;
-use crate::commands::{app, bench, cert, check, compare, detect, import, models, serve};
+use crate::commands::{about, app, bench, cert, check, compare, detect, import, models, serve};
 use crate::config::{Config, Flags, Listen, TlsFlags};
 use crate::tls::Tls;
 use crate::{Error, Result, config, logging};
@@ -117,6 +118,22 @@ enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Print the version, the commit, and what is built in
+    Version {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write manual pages, one for each command
+    Man {
+        /// Folder of the pages, such as /usr/local/share/man/man1
+        dir: PathBuf,
     },
 }
 
@@ -240,9 +257,16 @@ fn run(cli: Cli) -> Result<()> {
         write!(std::io::stdout(), "{}", list?)?;
         return Ok(());
     }
-    if let Command::Cert { command: CertCommand::Make { hosts, out, force } } = cli.command {
-        return cert::make(&NewCertificate { out, hosts, force });
-    }
+    // None of these needs settings.
+    let cli = match cli.command {
+        Command::Cert { command: CertCommand::Make { hosts, out, force } } => {
+            return cert::make(&NewCertificate { out, hosts, force });
+        }
+        Command::Version { json } => return about::version(json),
+        Command::Completions { shell } => return about::completions(Cli::command(), shell),
+        Command::Man { dir } => return about::man(Cli::command(), &dir),
+        command => Cli { command, ..cli },
+    };
     let mut flags = Flags { data_dir: cli.common.data_dir, ..Flags::default() };
     if let Command::Serve { listen, tls_cert, tls_key, .. } = &cli.command {
         flags.listen.clone_from(listen);
@@ -272,8 +296,8 @@ fn run(cli: Cli) -> Result<()> {
             BenchCommand::Service(request) => bench::service(&config, &request),
         },
         Command::Models { command: ModelsCommand::Verify } => models::verify(&config),
-        // Made above.
-        Command::Cert { .. } => Ok(()),
+        // Done above.
+        Command::Cert { .. } | Command::Version { .. } | Command::Completions { .. } | Command::Man { .. } => Ok(()),
         Command::Config { command } => {
             match command {
                 ConfigCommand::Show => writeln!(std::io::stdout(), "{}", loaded.describe()?)?,

@@ -1,5 +1,6 @@
 //! Implementations of the commands.
 
+pub(crate) mod about;
 pub(crate) mod app;
 pub(crate) mod bench;
 pub(crate) mod cert;

@@ -396,3 +396,35 @@ fn an_admin_token_is_made_told_once_and_kept() {
     server.anonymous(0).with_token(&token).post("/aicp/face/queryBaseAll", &json!({})).data();
     assert_eq!(fs::read_to_string(temp.path().join("admin-token")).map(|t| t.trim().to_owned()).ok(), Some(token));
 }
+
+#[test]
+fn the_program_tells_its_version_and_commit() {
+    let shown = Ran::successful(&mut aicp(["version", "--json"])).json();
+    assert_eq!(shown["version"], env!("CARGO_PKG_VERSION"));
+    let text = Ran::successful(&mut aicp(["version"])).stdout;
+    let commit = shown["commit"].as_str().expect("a text");
+    assert!(text.starts_with(&format!("aicp {}\ncommit: {commit}\n", env!("CARGO_PKG_VERSION"))), "{text}");
+    // Not needed to build, and so not there in an archive of the sources.
+    if let Ok(head) = Command::new("git").args(["rev-parse", "HEAD"]).output()
+        && head.status.success()
+    {
+        let head = String::from_utf8(head.stdout).expect("UTF-8");
+        assert!(head.starts_with(commit) && commit.len() == 12, "{head} {commit}");
+    }
+}
+
+#[test]
+fn shells_complete_the_commands_and_each_command_has_a_page() {
+    let script = Ran::successful(&mut aicp(["completions", "bash"])).stdout;
+    let run = Command::new("bash").args(["-c", &format!("{script}\ncomplete -p aicp")]).output().expect("bash runs");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let folder = tempfile::tempdir().expect("a temp dir");
+    Ran::successful(aicp(["man"]).arg(folder.path()));
+    let page = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+    assert!(page("aicp.1").contains(".TH aicp 1"), "{}", page("aicp.1"));
+    for (name, option) in
+        [("aicp-serve.1", "tls\\-cert"), ("aicp-cert-make.1", "force"), ("aicp-app-add-key.1", "kind")]
+    {
+        assert!(page(name).contains(option), "{name}: {}", page(name));
+    }
+}
