@@ -399,6 +399,16 @@ impl Builtin {
         self.index.faces(libraries)
     }
 
+    /// Returns the number of searchable faces of all libraries.
+    pub fn all_faces(&self) -> usize {
+        self.index.all_faces()
+    }
+
+    /// Returns the number of jobs of the biometrics that wait for a worker.
+    pub fn waiting(&self) -> usize {
+        self.biometrics.waiting()
+    }
+
     /// Returns whether searches may find a template: by the recognisability of its picture or, if unknown, by the
     /// template alone.
     fn may_be_found(&self, row: &TemplateRow, least_recognisability: f32) -> bool {

@@ -121,4 +121,7 @@ pub trait Index: Send + Sync {
 
     /// Returns the number of searchable faces of these libraries.
     fn faces(&self, libraries: &[LibraryId]) -> usize;
+
+    /// Returns the number of searchable faces of all libraries.
+    fn all_faces(&self) -> usize;
 }

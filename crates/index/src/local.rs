@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use aicp_gallery::{Entry, Galleries, Scanner, SearchAll};
 use aicp_types::{LibraryId, Sequence};
@@ -101,7 +102,9 @@ impl Index for LocalIndex {
         let (answer, answered) = oneshot::channel();
         let Query { top_n, floor, filter } = query;
         let search = SearchAll { probes, top_n, above: floor, filter: predicate(filter) };
+        let started = Instant::now();
         let begun = self.scanner.search_all(galleries, search, move |found| {
+            metrics::histogram!("aicp_search_seconds").record(started.elapsed());
             // Held until here, even if the caller no longer waits for the answer.
             drop(permit);
             drop(answer.send(found));
@@ -109,6 +112,10 @@ impl Index for LocalIndex {
         begun.map_err(Error::BadProbe)?;
         let found = answered.await.map_err(|_| Error::Unavailable("a search gave no answer".to_owned()))?;
         Ok(found.into_iter().map(|hits| hits.into_iter().map(hit).collect()).collect())
+    }
+
+    fn all_faces(&self) -> usize {
+        self.galleries.len()
     }
 
     fn faces(&self, libraries: &[LibraryId]) -> usize {

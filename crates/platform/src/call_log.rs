@@ -97,6 +97,7 @@ impl CallLog {
     fn push(&self, call: LoggedCall) {
         if self.buffer.try_send(Message::Record(Box::new(call))).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("aicp_call_log_dropped_total").increment(1);
         }
     }
 

@@ -33,6 +33,7 @@ mod libraries;
 mod links;
 mod lists;
 mod locks;
+mod numbers;
 mod operators;
 mod outbox;
 mod people;
@@ -93,6 +94,7 @@ pub use jobs::{
 pub use keys::{
     AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyState, KeyText, Keyring, NewKey, QuotaError, SignatureUse,
 };
+pub use numbers::Numbers;
 pub use operators::{NewOperator, NewSecret, OperatorChanges, OperatorInfo, OperatorRole};
 pub use outbox::{EngineHealth, HealthCheck, OutboxEntry};
 pub use people::{

@@ -3,6 +3,7 @@
 //! The span `request` covers the whole life of a request, so each of its log lines carries the fields of the span. The
 //! interface and [`crate::life`] fill in the fields that are not known at the start.
 
+use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -18,6 +19,7 @@ use tracing::{Instrument, Span};
 
 use crate::Client;
 use crate::body::UnreadBody;
+use crate::facts::{self, CALL, Facts};
 
 /// Id of a request, in its extensions.
 #[derive(Clone)]
@@ -82,6 +84,7 @@ impl Interfaces {
             engine = Empty,
             result = Empty,
         );
+        let facts = RefCell::new(Facts::begin(interface.name()));
         let answered = async {
             let (mut parts, body) = request.into_parts();
             parts.extensions.insert(RequestId(id.clone()));
@@ -89,16 +92,19 @@ impl Interfaces {
             let mut response = interface.answer(&parts, &mut body).await;
             body.discard().await;
             tracing::debug!(status = response.status().as_u16(), "answered");
+            facts::note_answer(response.status());
             response.headers_mut().insert(REQUEST_ID, id);
             response
         };
-        answered.instrument(span).await
+        CALL.scope(facts, answered.instrument(span)).await
     }
 }
 
-/// Names the operation in the log span of the request.
+/// Names the operation in the log span of the request and in the metrics. `name` is one of a fixed set, never of the client's
+/// making.
 pub fn name_operation(name: &str) {
     Span::current().record("operation", name);
+    facts::note_operation(name);
 }
 
 /// Returns the id that the client chose if it consists of 1 to [`MAX_ID`] visible ASCII characters, otherwise a new one.

@@ -7,6 +7,7 @@ mod answer_budget;
 pub mod base64_text;
 mod body;
 mod entry;
+mod facts;
 pub mod life;
 pub mod media_type;
 pub mod percent;

@@ -25,6 +25,7 @@ use tracing::Span;
 use crate::Shared;
 use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
 use crate::entry::origin;
+use crate::facts;
 use crate::record::{CallInfo, CallOutcome, Record};
 
 /// Request of one interface, from its head to its answer.
@@ -143,6 +144,7 @@ pub async fn serve<W: Wire>(shared: &Shared, mut wire: W, body: &mut UnreadBody)
     let result = live(shared, &mut wire, body).await;
     let code = result.as_ref().map_or_else(|failure| wire.code_and_message(failure).0, |_| W::SUCCESS);
     Span::current().record("result", code);
+    facts::note_result(result.is_ok(), code);
     let is_answer = result.is_ok();
     let response = wire.render(result);
     match wire.no_room_for_answer() {
@@ -192,6 +194,7 @@ async fn live<W: Wire>(shared: &Shared, wire: &mut W, unread: &mut UnreadBody) -
     };
     if let Some(engine) = caller.and_then(Caller::engine) {
         Span::current().record("engine", engine);
+        facts::note_engine(engine);
     }
     match (record, &result) {
         (Some(record), Err(failure)) if wire.is_refusal(failure) => record.discard(),

@@ -117,6 +117,11 @@ impl Connections {
         Self(Arc::new(Shared { most, max_per_address, exempt, state }))
     }
 
+    /// Returns the number of open connections.
+    pub fn open(&self) -> usize {
+        self.0.lock().open.len()
+    }
+
     /// Admits a connection; at the limit it evicts another one.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use std::time::Duration;
 use aicp_platform::Platform;
 use aicp_requests::{Client, ConnectionState, Interfaces};
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
@@ -28,6 +28,7 @@ use crate::config::Encryption;
 use crate::connections::{ActivityRecorder, AdmissionError, Connections};
 use crate::idle::{IdleTimeoutStream, ReadTimeouts, RequestTracker};
 use crate::line_ends::MAX_HEAD;
+use crate::metrics;
 use crate::tls::{HTTP_2, Tls};
 
 /// Timeout of a request head, from its first byte.
@@ -99,6 +100,10 @@ impl RequestHandler {
             None
         };
         match (request.uri().path(), ready) {
+            (metrics::PATH, Some(ready)) => {
+                let may_see = metrics::may_see(request.headers(), address.ip(), peer, &self.proxies, &ready.platform);
+                self.metrics(request.method().clone(), may_see, &ready.platform).await
+            }
             ("/healthz", _) => plain(StatusCode::OK, "ok\n"),
             ("/readyz", Some(ready)) => readyz(&ready.platform).await,
             (_, None) => later("loading\n"),
@@ -107,6 +112,17 @@ impl RequestHandler {
                 None => plain(StatusCode::NOT_FOUND, "no such listener\n"),
             },
         }
+    }
+}
+
+impl RequestHandler {
+    /// Answers a request for the metrics.
+    async fn metrics(&self, method: Method, may_see: bool, platform: &Platform) -> Response<Body> {
+        if !may_see {
+            return plain(StatusCode::UNAUTHORIZED, "the metrics need the token of an administrator\n");
+        }
+        let is_ready = readyz(platform).await.status() == StatusCode::OK;
+        metrics::answer(&method, platform, &self.connections, is_ready).await
     }
 }
 

@@ -14,6 +14,7 @@ mod http;
 mod idle;
 mod line_ends;
 mod logging;
+mod metrics;
 mod tls;
 
 pub use config::Config;

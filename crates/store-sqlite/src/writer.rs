@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -121,13 +122,17 @@ async fn finish_batch(
     if jobs.is_empty() {
         return;
     }
+    let begun = Instant::now();
+    metrics::histogram!("aicp_store_batch_writes").record(jobs.len() as f64);
     let mut done = Vec::with_capacity(jobs.len());
     let failure = match run_all(tx, jobs, &mut done).await {
         Ok(()) => tx.execute("COMMIT").await.err().map(|error| (may_be_durable(&error), error)),
         Err(error) => Some((false, error)),
     };
+    metrics::histogram!("aicp_store_commit_seconds").record(begun.elapsed());
     match failure {
         None => {
+            metrics::counter!("aicp_store_writes_total").increment(done.len() as u64);
             if let Some(observer) = observer.get() {
                 for Effects { changes, sequence, .. } in done.iter().map(|done| &done.effects) {
                     sequence.iter().for_each(|sequence| observer.committed(*sequence, changes));
@@ -140,6 +145,7 @@ async fn finish_batch(
             done.into_iter().for_each(|done| drop(done.reply.send(Ok(done.effects))));
         }
         Some((in_doubt, error)) => {
+            metrics::counter!("aicp_store_failed_batches_total").increment(1);
             tracing::error!(%error, jobs = done.len(), "a batch of writes failed");
             // Fails if SQLite has rolled back by itself, which has the same effect.
             tx.execute("ROLLBACK").await.ok();

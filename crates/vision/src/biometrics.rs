@@ -267,6 +267,9 @@ pub trait Biometrics: Send + Sync {
     /// Returns the dimensions of an embedding.
     fn dimensions(&self) -> usize;
 
+    /// Returns the number of jobs that wait for a worker.
+    fn waiting(&self) -> usize;
+
     /// Returns the time since the last completed job, if jobs are running and it exceeds the limit of a job.
     fn stuck_for(&self) -> Option<Duration>;
 

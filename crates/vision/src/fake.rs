@@ -344,6 +344,10 @@ impl Biometrics for FakeBiometrics {
         DIMENSIONS
     }
 
+    fn waiting(&self) -> usize {
+        0
+    }
+
     fn stuck_for(&self) -> Option<Duration> {
         None
     }

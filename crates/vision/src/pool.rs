@@ -190,20 +190,27 @@ impl Vision {
         job: impl FnOnce(&mut FaceModels) -> Result<T> + Send + 'static,
     ) -> Result<(Queued, oneshot::Receiver<Result<T>>)> {
         let (answer, answered) = oneshot::channel();
+        let queued = Instant::now();
         let job: Job = Box::new(move |models| {
             // The caller has hung up.
             if answer.is_closed() {
                 return;
             }
+            let begun = Instant::now();
+            metrics::histogram!("aicp_recognition_wait_seconds").record(begun - queued);
             models.set_deadline(time.map(|time| Instant::now() + time));
             let result = catch_unwind(AssertUnwindSafe(|| job(models)))
                 .unwrap_or_else(|panic| Err(Error::Worker(panic_text(panic.as_ref()))));
             models.set_deadline(None);
+            metrics::histogram!("aicp_recognition_work_seconds").record(begun.elapsed());
             let _ = answer.send(result);
         });
         let queue = Arc::clone(&self.handle.0);
         let ticket = queue.put(priority, job).map_err(|refused| match refused {
-            Refused::Full => Error::Busy,
+            Refused::Full => {
+                metrics::counter!("aicp_recognition_refused_total").increment(1);
+                Error::Busy
+            }
             Refused::Closed => Error::Worker("no worker is left".to_owned()),
         })?;
         Ok((Queued { queue, ticket }, answered))

@@ -186,6 +186,10 @@ impl Index for Overloaded {
         Err(aicp_index::Error::Busy)
     }
 
+    fn all_faces(&self) -> usize {
+        0
+    }
+
     fn faces(&self, _: &[LibraryId]) -> usize {
         0
     }

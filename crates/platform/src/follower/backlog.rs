@@ -80,6 +80,10 @@ mod tests {
             Ok(probes.iter().map(|_| Vec::new()).collect())
         }
 
+        fn all_faces(&self) -> usize {
+            0
+        }
+
         fn faces(&self, _: &[LibraryId]) -> usize {
             0
         }

@@ -55,6 +55,11 @@ impl Jobs {
         self.active().get(&id).is_some_and(|job| job.stop.send(true).is_ok())
     }
 
+    /// Returns how many run.
+    pub fn running(&self) -> usize {
+        self.active().len()
+    }
+
     pub fn is_active(&self, id: JobId) -> bool {
         self.active().contains_key(&id)
     }

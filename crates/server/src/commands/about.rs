@@ -12,15 +12,15 @@ use crate::{Error, Result};
 /// What the program is built from and for.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Build {
-    version: &'static str,
-    commit: &'static str,
+pub(crate) struct Build {
+    pub version: &'static str,
+    pub commit: &'static str,
     target: &'static str,
     databases: [&'static str; 1],
     runtimes: [&'static str; 2],
 }
 
-const BUILD: Build = Build {
+pub(crate) const BUILD: Build = Build {
     version: env!("CARGO_PKG_VERSION"),
     commit: env!("AICP_BUILD_COMMIT"),
     target: env!("AICP_BUILD_TARGET"),

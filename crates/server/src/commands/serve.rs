@@ -21,7 +21,7 @@ use crate::connections::Connections;
 use crate::control::ControlSocket;
 use crate::http::{self, Listener, RequestHandler};
 use crate::tls::{self, Tls};
-use crate::{Error, Result, data_dir, logging};
+use crate::{Error, Result, data_dir, logging, metrics};
 
 const MIB: usize = 1 << 20;
 /// Length in characters below which an admin token causes a warning.
@@ -110,6 +110,7 @@ fn options(config: &Config, address: SocketAddr, listen: Listen, is_encrypted: b
 
 async fn serve(config: Config, about: Arc<About>) -> Result<()> {
     config.refuse_open_network()?;
+    metrics::start()?;
     let begun = Instant::now();
     let idle = config.http.idle_seconds.duration();
     let most = connections_within_file_limit(config.http.max_connections)?;
@@ -185,7 +186,7 @@ async fn serve(config: Config, about: Arc<About>) -> Result<()> {
         (None, false) => tracing::info!(file = %data_dir::token_file(&config).display(), "the admin token is in"),
     }
 
-    let watches = [clock::watch(), logging::watch(), tls_watch];
+    let watches = [clock::watch(), logging::watch(), metrics::watch(), tls_watch];
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

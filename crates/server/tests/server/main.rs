@@ -32,6 +32,7 @@ mod jdcloud;
 mod keys;
 mod linkvisual;
 mod literals;
+mod metrics;
 mod recognition;
 mod requests;
 mod start;

@@ -34,6 +34,10 @@ impl Biometrics for Vision {
         DIMENSIONS
     }
 
+    fn waiting(&self) -> usize {
+        Self::waiting(self)
+    }
+
     fn stuck_for(&self) -> Option<Duration> {
         Self::stuck_for(self)
     }
