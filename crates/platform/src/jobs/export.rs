@@ -55,7 +55,8 @@ impl Platform {
     /// Creates a job that writes the people of a library into a zip archive, which is kept for a set time.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`] if templates are wanted by a caller without the area [`Area::Templates`]; [`Limit::Jobs`].
+    /// [`Refusal::Forbidden`] if templates are wanted by a caller without the area [`Area::Templates`];
+    /// [`Limit::Jobs`](crate::Limit::Jobs).
     pub async fn export_library(&self, caller: &Caller, library: &Library, content: ExportContent) -> Result<Job> {
         require_content(caller, content)?;
         self.create_job(caller, library, Task::Export(content), self.inner.settings.jobs.max_open).await
