@@ -15,15 +15,16 @@ MAX_LINES = 500
 DEPENDENCIES = {
     "types": set(),
     "settings": set(),
+    "trust": set(),
     "vision": {"settings"},
-    "fetch": {"settings"},
+    "fetch": {"settings", "trust"},
     "gallery": {"types"},
     "blobs": set(),
     "store": {"types", "blobs"},
     "store-sqlite": {"types", "blobs", "store"},
     "store-tests": {"types", "blobs", "store"},
     "index": {"types", "gallery"},
-    "engines": {"types", "settings", "vision"},
+    "engines": {"types", "settings", "trust", "vision"},
     "backends": {"types", "vision", "index", "engines"},
     "platform": {"types", "settings", "backends", "fetch", "store"},
     "requests": {"types", "platform"},
@@ -37,7 +38,7 @@ DEPENDENCIES = {
 }
 # Crates that know no interface: neither its vendor nor its words.
 CORE = [
-    "types", "settings", "vision", "fetch", "gallery", "index", "blobs", "store", "store-sqlite", "store-tests",
+    "types", "settings", "trust", "vision", "fetch", "gallery", "index", "blobs", "store", "store-sqlite", "store-tests",
     "engines", "backends", "platform",
 ]
 VENDORS = re.compile(r"tencent|jdcloud|jd cloud|linkvisual|baidu|alibaba|aliyun", re.IGNORECASE)

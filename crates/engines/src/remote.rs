@@ -62,7 +62,9 @@ pub(crate) struct Remote {
 impl Remote {
     pub fn new(url: &str, settings: RemoteSettings, is_answer: fn(&Object) -> bool) -> Result<Self> {
         let base = base_address(url)?;
+        let tls = aicp_trust::client_config_with_file(settings.extra_roots_file.as_deref());
         let client = Client::builder()
+            .tls_backend_preconfigured(tls.map_err(|e| Error::Settings(e.to_string()))?)
             .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -208,8 +210,8 @@ impl Remote {
 fn base_address(text: &str) -> Result<String> {
     let refused = |why: &str| Err(Error::Settings(format!("the url {why}")));
     let Ok(mut url) = Url::parse(text) else { return refused("can't be read") };
-    if url.scheme() != "http" {
-        return refused("must begin with http://");
+    if !matches!(url.scheme(), "http" | "https") {
+        return refused("must begin with http:// or https://");
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return refused("must have no user, query or fragment");
@@ -334,18 +336,14 @@ mod tests {
         for (text, base) in [
             ("http://example.com:39081", "http://example.com:39081/"),
             ("http://example.com/face", "http://example.com/face/"),
+            ("https://example.com", "https://example.com/"),
         ] {
             assert_eq!(base_address(text).expect("there"), base);
         }
         let with_user = ["http://", "u:secret@", "example.com/"].concat();
-        for text in [
-            "",
-            "engine:80",
-            "https://example.com/",
-            &with_user,
-            "http://example.com/?k=secret",
-            "http://example.com/#f",
-        ] {
+        for text in
+            ["", "engine:80", "ftp://example.com/", &with_user, "http://example.com/?k=secret", "http://example.com/#f"]
+        {
             let e = base_address(text).expect_err("refused").to_string();
             assert!(!e.contains("secret"), "{e}");
         }

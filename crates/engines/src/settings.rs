@@ -1,5 +1,7 @@
 //! Settings of the vendors' engines.
 
+use std::path::PathBuf;
+
 use aicp_settings::{Millis, Secret, Wrong, at_least, if_set, settings, when};
 use aicp_vision::Similarity;
 
@@ -62,6 +64,8 @@ settings! {
         breaker_failures: u32 = 5 => at_least(1),
         /// Milliseconds for which the circuit breaker stays open.
         breaker_pause_ms: Millis = Millis::new(5_000),
+        /// PEM file of certificate authorities that are trusted in addition to the well-known ones, for an `https://` address.
+        extra_roots_file: Option<PathBuf> = None,
         /// Similarity above which two faces match, on the engine's own scale. Unset: the general threshold.
         threshold: Option<Similarity> = None => if_set(when("in 0..1", |share| (0.0..=1.0).contains(share))),
         /// Vendor codes meaning "the picture can't be decoded or shows no face".

@@ -138,7 +138,7 @@ impl Inner {
             Host::Ipv4(address) => ServerName::IpAddress((*address).into()),
             Host::Ipv6(address) => ServerName::IpAddress((*address).into()),
         };
-        let stream = self.tls.connect(name, stream).await.map_err(|e| Error::Failed(trust::reason(&e)))?;
+        let stream = self.tls.connect(name, stream).await.map_err(|e| Error::Failed(aicp_trust::reason(&e)))?;
         Ok(Box::new(stream))
     }
 }
