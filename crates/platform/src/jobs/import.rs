@@ -12,9 +12,10 @@ use aicp_store::{JobItem, JobItemState, JobRow, run_blocking};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 use super::listing::{Links, ListError, Listed, Picture, Source, check_archive, list_archive, list_folder};
-use super::runner::{End, Running};
+use super::runner::{End, FinishedItem, Running};
 use super::zip::{Limits, Refused, read_entry, too_large};
 use super::{ItemDetail, Job, Task, Upload};
 use crate::background::run_detached;
@@ -33,6 +34,10 @@ const PICTURES_PER_WORKER: usize = 8;
 const MAX_IN_PROGRESS_MIB: usize = 256;
 /// Items that are written or read at a time.
 const BATCH: usize = 500;
+/// Finished items that are recorded in one transaction, and the longest time that one waits for others. Recording each by
+/// itself would cost a commit more per picture. What a kill leaves unrecorded is found enrolled by the next run.
+const RECORD_BATCH: usize = 64;
+const RECORD_INTERVAL: Duration = Duration::from_millis(250);
 /// Pause when every worker is busy: calls take precedence.
 pub(super) const PAUSE_WHEN_BUSY: Duration = Duration::from_millis(100);
 /// Attempts at a picture while the engine of the library does not answer, and the pause between two.
@@ -166,7 +171,8 @@ pub(super) async fn run(running: Running, job: JobRow, source: ImportSource) -> 
     let memory = Arc::new(Semaphore::new(MAX_IN_PROGRESS_MIB));
     let mut under_way = JoinSet::new();
     let (mut waiting, mut after, mut is_last) = (Vec::new().into_iter(), 0, false);
-    loop {
+    let (mut finished, mut record_at) = (Vec::new(), None);
+    let ended = loop {
         while under_way.len() < depth && !running.is_stopped() {
             let Some(item) = waiting.next() else {
                 if is_last {
@@ -183,19 +189,30 @@ pub(super) async fn run(running: Running, job: JobRow, source: ImportSource) -> 
             let (place, memory) = (Arc::clone(&place), Arc::clone(&memory));
             under_way.spawn(async move { enrol(running, library, &place, &memory, item).await });
         }
-        match under_way.join_next().await {
-            Some(Ok(Ok(()))) => {}
+        let due = *record_at.get_or_insert_with(|| Instant::now() + RECORD_INTERVAL);
+        match timeout_at(due, under_way.join_next()).await {
+            Ok(Some(Ok(Ok(item)))) => finished.extend(item),
             // What affects one picture is recorded; anything else, such as a full disk, would affect all.
-            Some(Ok(Err(e))) => {
-                while under_way.join_next().await.is_some() {}
-                return Err(e);
-            }
-            Some(Err(e)) => return Err(aicp_store::at("import")(io::Error::other(e)).into()),
-            None if running.is_stopped() => return Ok(End::Stopped),
-            None => break,
+            Ok(Some(Ok(Err(e)))) => break Err(e),
+            Ok(Some(Err(e))) => break Err(aicp_store::at("import")(io::Error::other(e)).into()),
+            Ok(None) if running.is_stopped() => break Ok(End::Stopped),
+            Ok(None) => break Ok(End::Complete),
+            Err(_) => {}
         }
+        if finished.len() >= RECORD_BATCH || Instant::now() >= due {
+            record_at = None;
+            if let Err(e) = running.finish(std::mem::take(&mut finished)).await {
+                break Err(e);
+            }
+        }
+    };
+    // After an error, too: those under way may be enrolled.
+    while let Some(joined) = under_way.join_next().await {
+        finished.extend(joined.ok().and_then(Result::ok).flatten());
     }
-    Ok(End::Complete)
+    let recorded = running.finish(finished).await;
+    let end = ended?;
+    recorded.map(|()| end)
 }
 
 /// Writes the items. Returns false if it was stopped; the next run begins anew.
@@ -252,21 +269,22 @@ fn item(number: i64, (name, picture): Listed) -> JobItem {
     }
 }
 
-/// Enrols a picture and records what became of it.
+/// Enrols a picture. Returns what became of it; `None` if the job must stop before.
 async fn enrol(
     mut running: Running,
     library: Library,
     place: &Arc<Place>,
     memory: &Arc<Semaphore>,
     item: JobItem,
-) -> Result<()> {
-    let fail = async |running: &Running, code, reason: String| {
+) -> Result<Option<FinishedItem>> {
+    let number = item.number;
+    let fail = |code, reason: String| {
         let detail = ItemDetail { reason: Some(reason), ..ItemDetail::default() };
-        running.finish(item.number, JobItemState::Failed, code, detail).await
+        Ok(Some(FinishedItem { number, state: JobItemState::Failed, code, detail }))
     };
     let picture: Option<Picture> = item.input.as_deref().and_then(|input| serde_json::from_str(input).ok());
     let Some(Picture { person, source }) = picture else {
-        return fail(&running, "failed", "another program wrote the item".to_owned()).await;
+        return fail("failed", "another program wrote the item".to_owned());
     };
     let expected = if let Source::Entry(place) = &source { place.size() } else { MAX_FILE / 8 };
     let shares = expected.div_ceil(1 << 20).clamp(1, MAX_IN_PROGRESS_MIB as u64) as u32;
@@ -278,10 +296,10 @@ async fn enrol(
     };
     let bytes = match read {
         Ok(Ok(bytes)) => bytes::Bytes::from(bytes),
-        Ok(Err(Refused { code, reason })) => return fail(&running, code, reason).await,
+        Ok(Err(Refused { code, reason })) => return fail(code, reason),
         // The archive is ours.
         Err(e) if matches!(**place, Place::Archive(_)) => return Err(aicp_store::at("import")(e).into()),
-        Err(e) => return fail(&running, "fileNotReadable", e.to_string()).await,
+        Err(e) => return fail("fileNotReadable", e.to_string()),
     };
     let mut attempts = 0;
     loop {
@@ -323,17 +341,17 @@ async fn enrol(
                     face: Some(enrolled.face.id.get()),
                     ..ItemDetail::default()
                 };
-                return running.finish(item.number, JobItemState::Done, code, detail).await;
+                return Ok(Some(FinishedItem { number, state: JobItemState::Done, code, detail }));
             }
             // The item stays as it is, for the next run.
-            Err(Error::Busy | Error::Unavailable(_)) if running.is_stopped() => return Ok(()),
+            Err(Error::Busy | Error::Unavailable(_)) if running.is_stopped() => return Ok(None),
             Err(Error::Busy) => running.pause(PAUSE_WHEN_BUSY).await,
             Err(Error::Unavailable(_)) if attempts < ATTEMPTS => {
                 attempts += 1;
                 running.pause(PAUSE_WHEN_UNAVAILABLE).await;
             }
             Err(e) => match code_of(&e) {
-                Some(code) => return fail(&running, code, e.to_string()).await,
+                Some(code) => return fail(code, e.to_string()),
                 None => return Err(e),
             },
         }

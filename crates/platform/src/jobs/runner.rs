@@ -71,6 +71,14 @@ pub(super) enum End {
     Stopped,
 }
 
+/// What became of an item.
+pub(super) struct FinishedItem {
+    pub number: i64,
+    pub state: JobItemState,
+    pub code: &'static str,
+    pub detail: ItemDetail,
+}
+
 /// A job that runs.
 #[derive(Clone)]
 pub(super) struct Running {
@@ -106,18 +114,28 @@ impl Running {
         update.await
     }
 
-    /// Records what became of an item, and counts it, once.
-    pub async fn finish(&self, number: i64, state: JobItemState, code: &'static str, detail: ItemDetail) -> Result<()> {
+    /// Records what became of items, and counts each once.
+    pub async fn finish(&self, items: Vec<FinishedItem>) -> Result<()> {
+        if items.is_empty() {
+            return Ok(());
+        }
         let (id, now) = (self.id, self.platform.now());
-        let detail = serde_json::to_string(&detail).ok();
         let finish = self.platform.inner.store.write_always(move |tx| {
             Box::pin(async move {
-                if tx.finish_job_item(id, number, state, code, detail.as_deref()).await? {
-                    let count = |job: &mut JobRow| {
+                let (mut done, mut failed) = (0, 0);
+                for FinishedItem { number, state, code, detail } in items {
+                    let detail = serde_json::to_string(&detail).ok();
+                    if tx.finish_job_item(id, number, state, code, detail.as_deref()).await? {
                         match state {
-                            JobItemState::Failed => job.failed += 1,
-                            JobItemState::Done | JobItemState::Waiting => job.done += 1,
+                            JobItemState::Failed => failed += 1,
+                            JobItemState::Done | JobItemState::Waiting => done += 1,
                         }
+                    }
+                }
+                if done + failed > 0 {
+                    let count = |job: &mut JobRow| {
+                        job.done += done;
+                        job.failed += failed;
                         Ok(())
                     };
                     progress::update(tx, id, now, count).await?;
