@@ -10,7 +10,7 @@ CARGO_MACHETE_VERSION := 0.9.2
 SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow schemathesis
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects clean
+.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -169,6 +169,9 @@ bench-statistics: build ## Measure statistics over 50 million logged calls
 
 bench-dialects: setup build ## Measure the clouds' calls at 1,000 to 1,000,000 rows
 	$(CARGO) run --release --locked -p aicp-bench -- dialects
+
+bench-import: setup build ## Import 10,000 pictures, compare with the workers' capacity, and kill an import
+	$(CARGO) run --release --locked -p aicp-bench -- import
 
 clean: ## Remove what was built; fetched files stay
 	$(CARGO) clean

@@ -80,6 +80,11 @@ def print_aims(folder, reports):
         line("calls of the overload that were told busy", f"{service['overload']['busy_share']:.2f}")
         line("memory of the idle server, MiB", f"{service['idle_memory_bytes'] / 2**20:.0f}")
         line("size of the program, MiB", f"{service['binary_bytes'] / 2**20:.0f}")
+    imported = read(folder, "import")
+    if imported:
+        # The first needs an idle machine; the second is an upper bound.
+        share = min(imported["of_capacity"], imported["of_capacity_by_processor_time"])
+        line(f"import of {imported['files']:,} files over the workers alone", f"{share:.3f}", "0.9", share >= 0.9)
     for size in ("1280x720", "910x1137"):
         vision = read(folder, f"vision-{size}")
         if vision:

@@ -4,6 +4,7 @@
 
 mod decode;
 mod dialects;
+mod import;
 mod recognition;
 mod signing;
 mod statistics;
@@ -56,6 +57,8 @@ enum Command {
     Statistics(statistics::Request),
     /// Measure the clouds' calls as the data grows
     Dialects(dialects::Request),
+    /// Measure a large import, and kill one
+    Import(import::Request),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Recognition(request) => recognition::run(&cli, request),
         Command::Statistics(request) => statistics::run(&cli, request),
         Command::Dialects(request) => dialects::run(&cli, request),
+        Command::Import(request) => import::run(&cli, request),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

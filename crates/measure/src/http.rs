@@ -50,6 +50,16 @@ impl Connection {
         self.exchange(request).map_err(|e| Error::Call(format!("after {:.1?}: {e}", begun.elapsed())))
     }
 
+    /// Sends a request whose body is read from `body`, and returns the response. The head states the length.
+    ///
+    /// # Errors
+    /// As [`Connection::call`]; [`Error::Io`] if the body can't be read or sent.
+    pub fn upload(&mut self, head: &[u8], body: &mut impl Read) -> Result<Answer> {
+        self.stream.get_mut().write_all(head)?;
+        std::io::copy(body, self.stream.get_mut())?;
+        self.call(b"")
+    }
+
     fn exchange(&mut self, request: &[u8]) -> std::result::Result<Answer, Box<dyn std::error::Error>> {
         self.stream.get_mut().write_all(request)?;
         let status = self.line()?;

@@ -21,7 +21,7 @@ pub mod vision;
 pub use bandwidth::ReadBuffer;
 pub use error::{Error, Result};
 pub use http::{Answer, Connection, post};
-pub use machine::{Machine, Threads, peak_memory_bytes, resident_bytes};
+pub use machine::{Machine, Threads, cpu_seconds, peak_memory_bytes, resident_bytes};
 pub use random::Random;
 pub use server::{Load, Server, load};
 pub use timing::Timing;

@@ -8,6 +8,9 @@ use crate::{Error, Result};
 const EXTENSIONS: [&str; 8] =
     ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp"];
 
+/// Unit of processor time in /proc, the same on every Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// A number of threads, at least one.
 pub type Threads = std::num::NonZeroUsize;
 
@@ -83,6 +86,21 @@ pub fn resident_bytes() -> Result<u64> {
 pub fn peak_memory_bytes(process: u32) -> Result<u64> {
     let status = read(&format!("/proc/{process}/status"))?;
     Ok(number_in(&status, "VmHWM").ok_or_else(|| Error::Request("no VmHWM in /proc".to_owned()))? * 1024)
+}
+
+/// Returns the processor time that a process has used, in seconds, of all its threads.
+///
+/// # Errors
+/// [`Error::File`] if there is no such process.
+pub fn cpu_seconds(process: u32) -> Result<f64> {
+    let stat = read(&format!("/proc/{process}/stat"))?;
+    // The second field, the name, may contain spaces.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    match ticks[..] {
+        [user, system] => Ok((user + system) / TICKS_PER_SECOND),
+        _ => Err(Error::Request("no processor time in /proc".to_owned())),
+    }
 }
 
 /// Returns the number of a line `name: number kB` in a file of /proc.

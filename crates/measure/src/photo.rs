@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use aicp_vision::Picture;
+use image::RgbImage;
 use image::imageops::{FilterType, overlay, resize};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
@@ -36,7 +37,6 @@ pub fn of_default_size(path: &Path) -> Result<Vec<u8>> {
 pub fn of_size(path: &Path, width: u16, height: u16) -> Result<Vec<u8>> {
     let file = std::fs::read(path).map_err(Error::file(path))?;
     let picture = Picture::decode(&file)?;
-    let size = (width, height);
     let (width, height) = (u32::from(width), u32::from(height));
     // The side that is too long for the other determines the scale.
     let fitting_width = (picture.width() * height / picture.height().max(1)).clamp(1, width);
@@ -53,11 +53,21 @@ pub fn of_size(path: &Path, width: u16, height: u16) -> Result<Vec<u8>> {
             pixel.0 = pixel.0.map(|sample| (f32::from(sample) + grain).round() as u8);
         }
     }
+    encode(&canvas, QUALITY)
+}
+
+/// Encodes a picture as JPEG, with the chroma subsampling that most programs use.
+///
+/// # Errors
+/// [`Error::Request`] if it is empty or a side has more than 65,535 pixels.
+pub fn encode(picture: &RgbImage, quality: u8) -> Result<Vec<u8>> {
+    let refused = |reason: &dyn std::fmt::Display| Error::Request(format!("the picture can't be encoded: {reason}"));
+    let side = |side: u32| u16::try_from(side).map_err(|e| refused(&e));
     let mut jpeg = Vec::new();
-    let mut encoder = Encoder::new(&mut jpeg, QUALITY);
+    let mut encoder = Encoder::new(&mut jpeg, quality);
     encoder.set_sampling_factor(SAMPLING);
     encoder
-        .encode(canvas.as_raw(), size.0, size.1, ColorType::Rgb)
-        .map_err(|e| Error::Request(format!("the picture can't be encoded: {e}")))?;
+        .encode(picture.as_raw(), side(picture.width())?, side(picture.height())?, ColorType::Rgb)
+        .map_err(|e| refused(&e))?;
     Ok(jpeg)
 }
