@@ -56,6 +56,8 @@ class Setting:
         self.app_id: str = given["app_id"]
         self.token: str = given["token"]
         self.keys: dict[str, dict] = given["keys"]
+        # For the clients that change grants.
+        self.admin_token: str = given.get("admin_token", "")
 
 
 class Journey:

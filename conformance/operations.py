@@ -1,6 +1,14 @@
 """The operations of the contracts: the rows of `run.py`'s tables, each of which at least one client must check."""
 
 OPERATIONS = {
+    # What is common with the other interfaces; `api.py` makes requests for every operation.
+    "api": """
+        createLibrary listLibraries getLibrary getLibraryStatistics
+        createPerson listPeople getPerson updatePerson listFaces getFace getFacePicture identifyInLibrary erasePerson
+        listEvents getCallTotals getAccount listFriends listFriendGroups
+    """.split(),
+    # The calls of section 7 that a crosswise client makes.
+    "manual": "queryBaseAll query recognition".split(),
     "face-api": """
         groupAdd groupDelete getGroupList getGroupUsers addUser updateUser getUser userCopy deleteUser faceGetlist
         faceDelete search multiSearch match detect faceverify

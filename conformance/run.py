@@ -60,6 +60,12 @@ CLIENTS = [
     Client("tencent_im.py", "timsdk", "tencent", "tencent-im"),
     Client("tencent_im.py", "timsdk + npm tls-sig-api-v2", "tencent", "tencent-im"),
     Client("crosswise.py", "crosswise", "jdcloud alibaba", "jdcloud alibaba"),
+    Client(
+        "crosswise_api.py",
+        "crosswise (API)",
+        "jdcloud alibaba tencent baidu",
+        "jdcloud alibaba tencent-im",
+    ),
 ]
 
 # The requests that create the keys, by the clients' names for them.
@@ -137,7 +143,7 @@ class Server:
         """The settings of a client, with an app of its own."""
         token = self.grant(app_id)
         keys = {name: self.key(app_id, name) for name in client.keys.split()}
-        return {"base": self.base, "app_id": app_id, "token": token, "keys": keys}
+        return {"base": self.base, "app_id": app_id, "token": token, "keys": keys, "admin_token": ADMIN_TOKEN}
 
     def __exit__(self, *_) -> None:
         self.process.terminate()
