@@ -10,7 +10,7 @@ CARGO_MACHETE_VERSION := 0.9.2
 SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow schemathesis
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build run engine nextest test conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
+.PHONY: help tools setup build run engine nextest test alerts conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -38,8 +38,22 @@ nextest:
 
 test: setup nextest ## Run every test
 	$(CARGO) nextest run --workspace --locked --no-fail-fast
+	@$(MAKE) --no-print-directory alerts
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory torture-short
+
+PROMTOOL := conformance/.packages/prometheus/usr/bin/promtool
+
+# Unpacked, not installed: the package would start a server.
+$(PROMTOOL):
+	mkdir -p conformance/.packages/prometheus
+	cd conformance/.packages/prometheus && { $(DOWNLOAD) || { apt-get update -qq && $(DOWNLOAD); } } && dpkg -x prometheus_*.deb .
+
+DOWNLOAD := apt-get -qq -o APT::Sandbox::User=root download prometheus
+
+alerts: $(PROMTOOL) ## Check that each alert fires for its fault
+	$(PROMTOOL) check rules deploy/prometheus/alerts.yml
+	$(PROMTOOL) test rules deploy/prometheus/alerts.test.yml
 
 conformance: setup $(SDK_SETS:%=conformance/.packages/%.installed) conformance/node_modules/installed pictures ## Drive a server with the vendors' official SDKs, compare decoded pictures
 	$(PYTHON) conformance/run.py $(DEBUG)/aicp

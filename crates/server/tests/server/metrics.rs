@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::fixture::{Server, Setup, TOKEN, wait_until};
+use crate::fixture::{Server, Setup, TOKEN, wait_until, workspace};
 use crate::http::{Answer, send};
 use crate::pictures::{base64, biden, no_face, obama};
 
@@ -141,4 +141,17 @@ fn writes_that_wait_for_an_engine_show() {
     wait_until("the engine is known to be down", || of_engine("aicp_engine_up") == Some(0.0));
     assert!(of_engine("aicp_outbox_waiting") > Some(0.0));
     wait_until("the oldest write ages", || of_engine("aicp_outbox_age_seconds") > Some(0.0));
+
+    // Every metric that an alert looks at is there from the start, or with the first picture.
+    server.admin(0).post("/aicp/face/detect", &json!({"image": base64(&obama())})).data();
+    let alerts = std::fs::read_to_string(workspace().join("deploy/prometheus/alerts.yml")).expect("the alerts");
+    let known = values(&server);
+    let words = alerts.lines().filter(|line| line.contains("expr:")).flat_map(|line| {
+        line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("aicp_"))
+    });
+    let words: Vec<&str> = words.collect();
+    assert!(words.len() >= 10, "{words:?}");
+    for word in words {
+        assert!(known.keys().any(|name| name.split('{').next() == Some(word)), "{word}: {known:#?}");
+    }
 }
