@@ -26,6 +26,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::config::Encryption;
 use crate::connections::{ActivityRecorder, AdmissionError, Connections};
+use crate::health::{self, Readiness};
 use crate::idle::{IdleTimeoutStream, ReadTimeouts, RequestTracker};
 use crate::line_ends::MAX_HEAD;
 use crate::metrics;
@@ -105,7 +106,10 @@ impl RequestHandler {
                 self.metrics(request.method().clone(), may_see, &ready.platform).await
             }
             ("/healthz", _) => plain(StatusCode::OK, "ok\n"),
-            ("/readyz", Some(ready)) => readyz(&ready.platform).await,
+            ("/readyz", Some(ready)) => {
+                let is_verbose = health::is_verbose(request.uri().query());
+                Readiness::of(&ready.platform).await.answer(is_verbose)
+            }
             (_, None) => later("loading\n"),
             (_, Some(ready)) => match ready.interfaces.iter().find(|(known, _)| *known == address) {
                 Some((_, interfaces)) => interfaces.answer(request).await,
@@ -121,7 +125,7 @@ impl RequestHandler {
         if !may_see {
             return plain(StatusCode::UNAUTHORIZED, "the metrics need the token of an administrator\n");
         }
-        let is_ready = readyz(platform).await.status() == StatusCode::OK;
+        let is_ready = Readiness::of(platform).await.is_ready();
         metrics::answer(&method, platform, &self.connections, is_ready).await
     }
 }
@@ -389,34 +393,6 @@ fn is_host(text: &[u8]) -> bool {
     }
 }
 
-/// Answers the readiness probe; the body names the reason if the server is not ready.
-async fn readyz(platform: &Platform) -> Response<Body> {
-    if let Err(e) = platform.ping().await {
-        tracing::error!(error = %e, "not ready");
-        return plain(StatusCode::SERVICE_UNAVAILABLE, format!("store: {}\n", e.readiness_message()));
-    }
-    if let Some(still) = platform.recognition_stuck_for() {
-        let seconds = still.as_secs();
-        tracing::error!(seconds, "not ready: no picture was done");
-        return plain(StatusCode::SERVICE_UNAVAILABLE, format!("recognition: no picture was done for {seconds} s\n"));
-    }
-    plain(StatusCode::OK, readiness(platform))
-}
-
-/// Builds the text of a ready server, with the last known state of each remote engine. An engine that is down does not
-/// make the server unready: its writes wait in the outbox.
-fn readiness(platform: &Platform) -> String {
-    let engines = platform.engine_health().into_iter().map(|health| {
-        let state = match health.is_up {
-            Some(true) => "up",
-            Some(false) => "down",
-            None => "unknown",
-        };
-        format!("engine {}: {state}\n", health.engine)
-    });
-    std::iter::once("ready\n".to_owned()).chain(engines).collect()
-}
-
 /// Returns the client of a request: the peer or, if the peer is a trusted proxy, the last address before the trusted
 /// proxies in `X-Forwarded-For`.
 fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &[IpAddr]) -> IpAddr {
@@ -440,7 +416,7 @@ fn later(text: &'static str) -> Response<Body> {
     response
 }
 
-fn plain(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
+pub(crate) fn plain(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

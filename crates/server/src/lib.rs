@@ -10,6 +10,7 @@ mod control;
 mod data_dir;
 mod engines;
 mod error;
+mod health;
 mod http;
 mod idle;
 mod line_ends;

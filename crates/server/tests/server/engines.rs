@@ -400,6 +400,10 @@ fn readiness_names_each_engine_and_does_not_hang_on_them() {
     };
     let becomes = |text: &str| wait_until(text, || ready() == text);
     becomes("ready\nengine koala: up\nengine cloudwalk: down\n");
+    let verbose = send(server.addresses()[0], "GET", "/readyz?verbose", &[], b"").expect("an answer");
+    assert_eq!((verbose.status, verbose.header("content-type")), (200, Some("application/json")));
+    let engines = json!([{"name": "koala", "state": "up"}, {"name": "cloudwalk", "state": "down"}]);
+    assert_eq!(verbose.json(), json!({"ready": true, "store": null, "recognition": null, "engines": engines}));
     cloudwalk.restart();
     becomes("ready\nengine koala: up\nengine cloudwalk: up\n");
     koala.kill();

@@ -50,6 +50,10 @@ fn a_full_disk_is_told_and_removals_make_room() {
     drop(file);
     wait_until("the disk is said to be full", || ready(&server).status == 503);
     assert!(ready(&server).text().starts_with("store: the disk is full, "), "{}", ready(&server).text());
+    let verbose = server.anonymous(0).send("GET", "/readyz?verbose=1", &[], b"");
+    let reason = verbose.json()["store"].as_str().map(str::to_owned);
+    assert_eq!((verbose.status, &verbose.json()["ready"]), (503, &json!(false)));
+    assert!(reason.is_some_and(|reason| reason.starts_with("the disk is full, ")), "{}", verbose.text());
     fill(&filler);
     assert_eq!(enrol(&api, &biden())["flag"], json!(false));
     assert_eq!(remove(&api, &person)["flag"], json!(true));
