@@ -142,15 +142,18 @@ fn writes_that_wait_for_an_engine_show() {
     assert!(of_engine("aicp_outbox_waiting") > Some(0.0));
     wait_until("the oldest write ages", || of_engine("aicp_outbox_age_seconds") > Some(0.0));
 
-    // Every metric that an alert looks at is there from the start, or with the first picture.
+    // Every metric that an alert or a dashboard looks at is there from the start, or with the first picture and search.
     server.admin(0).post("/aicp/face/detect", &json!({"image": base64(&obama())})).data();
-    let alerts = std::fs::read_to_string(workspace().join("deploy/prometheus/alerts.yml")).expect("the alerts");
+    server.admin(0).post("/aicp/face/addBase", &json!({"groupId": "g", "dbName": "g"})).data();
+    server.admin(0).post("/aicp/face/recognition", &json!({"groupId": "g", "image": base64(&obama())})).data();
+    let read = |path: &str| std::fs::read_to_string(workspace().join(path)).expect("a file");
+    let files = read("deploy/prometheus/alerts.yml") + &read("deploy/grafana/aicp.json");
     let known = values(&server);
-    let words = alerts.lines().filter(|line| line.contains("expr:")).flat_map(|line| {
+    let words = files.lines().filter(|line| line.contains("expr")).flat_map(|line| {
         line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("aicp_"))
     });
     let words: Vec<&str> = words.collect();
-    assert!(words.len() >= 10, "{words:?}");
+    assert!(words.len() >= 30, "{words:?}");
     for word in words {
         assert!(known.keys().any(|name| name.split('{').next() == Some(word)), "{word}: {known:#?}");
     }
