@@ -128,7 +128,7 @@ openapi: ## Write the contract of the REST API into docs/openapi.json
 	$(CARGO) run --quiet --locked -p aicp-api --example openapi > docs/openapi.json
 
 settings-table: ## Write the table of settings into docs/operations.md
-	$(CARGO) build --locked -p aicp-server
+	$(CARGO) build --locked --workspace --bins
 	$(DEBUG)/aicp config default --markdown | \
 		sed -i -e '/^<!-- `aicp config default/,/^<!-- end -->/{/^|/d}' -e '/^<!-- `aicp config default/r /dev/stdin' docs/operations.md
 

@@ -30,6 +30,7 @@ use crate::health::{self, Readiness};
 use crate::idle::{IdleTimeoutStream, ReadTimeouts, RequestTracker};
 use crate::line_ends::MAX_HEAD;
 use crate::metrics;
+use crate::proxy_protocol;
 use crate::tls::{HTTP_2, Tls};
 
 /// Timeout of a request head, from its first byte.
@@ -58,6 +59,8 @@ pub(crate) struct RequestHandler {
     /// Trusted proxies, whose `X-Forwarded-For` is used.
     proxies: Arc<Vec<IpAddr>>,
     connections: Connections,
+    /// Whether trusted proxies name their clients by the PROXY protocol.
+    has_proxy_protocol: bool,
 }
 
 struct Ready {
@@ -66,8 +69,13 @@ struct Ready {
 }
 
 impl RequestHandler {
-    pub fn new(proxies: Vec<IpAddr>, connections: Connections) -> Self {
-        Self { ready: Arc::new(OnceLock::new()), proxies: Arc::new(proxies), connections }
+    pub fn new(proxies: Vec<IpAddr>, has_proxy_protocol: bool, connections: Connections) -> Self {
+        Self { ready: Arc::new(OnceLock::new()), proxies: Arc::new(proxies), connections, has_proxy_protocol }
+    }
+
+    /// Whether a connection begins with a header of the PROXY protocol.
+    fn expects_header(&self, peer: IpAddr) -> bool {
+        self.has_proxy_protocol && self.proxies.contains(&peer.to_canonical())
     }
 
     /// Starts answering requests, on each address by its interfaces.
@@ -78,7 +86,7 @@ impl RequestHandler {
     async fn answer(
         &self,
         address: SocketAddr,
-        peer: IpAddr,
+        Peer { address: peer, client }: Peer,
         standing: ConnectionState,
         request: Request<Incoming>,
     ) -> Response<Body> {
@@ -87,7 +95,7 @@ impl RequestHandler {
         }
         let mut request = request.map(Body::new);
         name_host(&mut request);
-        let client = client_of(request.headers(), peer, &self.proxies);
+        let client = client.unwrap_or_else(|| client_of(request.headers(), peer, &self.proxies));
         request.extensions_mut().insert(Client(client));
         request.extensions_mut().insert(standing);
         let ready = self.ready.get();
@@ -171,8 +179,13 @@ pub(crate) async fn serve(socket: Listener, front: RequestHandler, mut stop: wat
         };
         let Some(admitted) = admitted else { continue };
         let acceptor = tls.as_ref().and_then(|(tls, encryption)| tls.acceptor(*encryption));
-        let connection =
-            Connection { address, peer, front: front.clone(), activity: admitted.activity_recorder(), idle };
+        let connection = Connection {
+            address,
+            peer: Peer { address: peer, client: None },
+            front: front.clone(),
+            activity: admitted.activity_recorder(),
+            idle,
+        };
         let served = connection.serve(stream, acceptor, graceful.watcher(), stop.clone());
         tokio::spawn(async move {
             admitted.has_begun();
@@ -203,12 +216,22 @@ enum ConnectionError {
     Http(#[from] hyper::Error),
     #[error("TLS: {0}")]
     Tls(std::io::Error),
+    #[error("PROXY protocol: {0}")]
+    Proxy(std::io::Error),
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy)]
+struct Peer {
+    address: IpAddr,
+    /// The client, if the other end is a proxy that names it by the PROXY protocol.
+    client: Option<IpAddr>,
 }
 
 /// What the requests of a connection are answered with.
 struct Connection {
     address: SocketAddr,
-    peer: IpAddr,
+    peer: Peer,
     front: RequestHandler,
     activity: ActivityRecorder,
     idle: Duration,
@@ -216,13 +239,21 @@ struct Connection {
 
 impl Connection {
     async fn serve(
-        self,
-        stream: TcpStream,
+        mut self,
+        mut stream: TcpStream,
         acceptor: Option<TlsAcceptor>,
         graceful: Watcher,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), ConnectionError> {
         let _ = stream.set_nodelay(true);
+        if self.front.expects_header(self.peer.address) {
+            let read = tokio::select! {
+                () = stopped(&mut stop) => return Ok(()),
+                read = tokio::time::timeout(HEAD_TIMEOUT, proxy_protocol::read(&mut stream)) => read,
+            };
+            let read = read.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
+            self.peer.client = read.map_err(ConnectionError::Proxy)?.map(|client| client.to_canonical());
+        }
         let Some(acceptor) = acceptor else { return self.serve_http1(bounded(stream), graceful).await };
         let shaken = tokio::select! {
             // The client has not asked for anything.

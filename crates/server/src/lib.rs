@@ -16,6 +16,7 @@ mod idle;
 mod line_ends;
 mod logging;
 mod metrics;
+mod proxy_protocol;
 mod tls;
 
 pub use config::Config;

@@ -19,7 +19,7 @@ settings! {
         /// Maximum seconds that a worker spends on a call; then it is answered "busy".
         job_seconds: Seconds = Seconds::new(20) => within(Seconds::new(1)..=Seconds::new(3600)),
         /// Runtime of the networks: `auto`, `onnxruntime` or `openvino` (docs/models.md). `auto` chooses OpenVINO if
-        /// its plugin is present and loads, and the processor has AVX2; otherwise ONNX Runtime.
+        /// its plugin is present and loads, and the processor is one of Intel with AVX2; otherwise ONNX Runtime.
         runtime: RuntimeChoice = RuntimeChoice::Auto,
         /// Arithmetic of the networks: `auto`, `f32` or `bf16` (docs/models.md). `auto` chooses bf16 if OpenVINO runs
         /// and the processor has AMX; otherwise f32.

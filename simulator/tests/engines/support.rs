@@ -105,7 +105,7 @@ impl Fixture {
     pub async fn faults(&self, faults: Faults) {
         let body = serde_json::to_string(&faults).expect("JSON");
         let url = format!("{}simulator/faults", self.running.url());
-        let answer = reqwest::Client::new().post(url).body(body).send().await.expect("an answer");
+        let answer = client().post(url).body(body).send().await.expect("an answer");
         assert!(answer.status().is_success());
     }
 
@@ -141,8 +141,15 @@ pub fn engine(speak: Vendor, url: &str) -> Box<dyn RemoteEngine> {
     }
 }
 
+/// A client with the TLS of the engines: the HTTP library has none of its own.
+fn client() -> reqwest::Client {
+    let tls = aicp_trust::client_config(&[]).expect("the well-known authorities");
+    reqwest::Client::builder().tls_backend_preconfigured(tls).build().expect("a client")
+}
+
 pub async fn get<T: serde::de::DeserializeOwned>(url: &str, path: &str) -> T {
-    let answer = reqwest::get(format!("{url}{path}")).await.expect("an answer").bytes().await.expect("an answer");
+    let answer =
+        client().get(format!("{url}{path}")).send().await.expect("an answer").bytes().await.expect("an answer");
     serde_json::from_slice(&answer).expect("JSON")
 }
 

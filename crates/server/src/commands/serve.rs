@@ -125,7 +125,7 @@ async fn serve(config: Config, about: Arc<About>) -> Result<()> {
 
     let tls = Tls::load(&config.tls)?;
     let is_encrypted = |listen: Listen| tls.as_ref().is_some_and(|tls| tls.acceptor(listen.encryption).is_some());
-    let front = RequestHandler::new(config.http.trusted_proxies.clone(), connections);
+    let front = RequestHandler::new(config.http.trusted_proxies.clone(), config.http.proxy_protocol, connections);
     let (stop, stopped) = watch::channel(false);
     let tls_watch = tls::watch(tls.clone())?;
     let mut listeners = JoinSet::new();

@@ -22,6 +22,9 @@ settings! {
         /// Addresses of trusted proxies. The call log and the login throttle use the client address in their
         /// `X-Forwarded-For`.
         trusted_proxies: Vec<IpAddr> = Vec::new(),
+        /// Whether trusted proxies begin each connection with a header of the PROXY protocol (version 1 or 2), which names the
+        /// client. A connection of theirs without one is closed; other clients send none.
+        proxy_protocol: bool = false,
     }
 }
 

@@ -6,6 +6,7 @@ mod fate;
 mod fixture;
 mod http;
 mod pictures;
+mod proxy_protocol;
 mod random;
 mod template;
 

@@ -41,7 +41,11 @@ pub fn register(environment: &Environment, library: &Path) -> Result<(), String>
     environment.register_ep_library(REGISTRATION, library).map_err(|e| e.to_string())?;
     // Without OpenVINO's CPU plugin the library still loads, but offers no device.
     let knows_this_processor = environment.devices().any(|device| is_processor(&device));
-    if knows_this_processor { Ok(()) } else { Err("it finds no device".to_owned()) }
+    if knows_this_processor {
+        Ok(())
+    } else {
+        Err("it has no device for this processor; it supports those of Intel".to_owned())
+    }
 }
 
 /// Assigns a session to ONNX Runtime's own kernels, explicitly, as it might select a plugin by itself.
