@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::input::{Ids, Json, Query, Who};
-use crate::jobs::{ShownJob, with_job};
+use crate::jobs::{ShownJob, created, with_job};
 use crate::pages::{self, Page};
 use crate::person_data::present;
 use crate::problem::{Problem, Result};
@@ -158,9 +158,7 @@ async fn create_library(
     Who(caller): Who,
     Json(new): Json<NewLibrary>,
 ) -> Result<Response> {
-    check_text("name", Some(&new.name), 1..=256)?;
-    check_text("groupId", new.group_id.as_deref(), 1..=256)?;
-    check_text("description", new.description.as_deref(), 0..=4096)?;
+    check_texts(Some(&new.name), new.group_id.as_deref(), new.description.as_deref())?;
     let acting = match &new.app_id {
         Some(app_id) if app_id != caller.app_id() => {
             // The app must exist: a slip of the pen would make a library that no token reaches.
@@ -210,13 +208,11 @@ async fn copy_library(
     Ids(id): Ids<String>,
     Json(new): Json<NewLibraryCopy>,
 ) -> Result<Response> {
-    check_text("name", Some(&new.name), 1..=256)?;
-    check_text("groupId", new.group_id.as_deref(), 1..=256)?;
-    check_text("description", new.description.as_deref(), 0..=4096)?;
+    check_texts(Some(&new.name), new.group_id.as_deref(), new.description.as_deref())?;
     let (acting, library) = find(&platform, &caller, &id).await?;
     let group_id = new.group_id.as_deref().unwrap_or(&new.name);
     let job = platform.copy_library(&acting, &library, group_id, &new.name, new.description.as_deref()).await?;
-    Ok(with_job(StatusCode::CREATED, job))
+    Ok(created(job))
 }
 
 /// Get a library
@@ -288,9 +284,7 @@ async fn update_library(
     headers: HeaderMap,
     Json(update): Json<LibraryUpdate>,
 ) -> Result<Response> {
-    check_text("name", update.name.as_deref(), 1..=256)?;
-    check_text("groupId", update.group_id.as_deref(), 1..=256)?;
-    check_text("description", update.description.as_deref(), 0..=4096)?;
+    check_texts(update.name.as_deref(), update.group_id.as_deref(), update.description.as_deref())?;
     if let Some(Some(top_n)) = update.top_n
         && !(1..=MAX_TOP_N as i64).contains(&top_n)
     {
@@ -375,6 +369,13 @@ async fn get_library_statistics(
         recommended_threshold: threshold.recommended,
         fpir: platform.target_fpir(),
     }))
+}
+
+/// Checks the texts of a library.
+fn check_texts(name: Option<&str>, group_id: Option<&str>, description: Option<&str>) -> Result<()> {
+    check_text("name", name, 1..=256)?;
+    check_text("groupId", group_id, 1..=256)?;
+    check_text("description", description, 0..=4096)
 }
 
 /// Checks the length of a text in characters, and that it has no control characters but line ends.

@@ -136,8 +136,7 @@ settings! {
         /// Liveness check of faces at login: `none`, `low`, `normal` or `high`.
         login_liveness: Control = Control::Normal,
         /// Login and registration attempts per minute, for each address (IPv6: for each /64) and for each user name.
-        // Evaluated by the compiler: zero would not compile.
-        attempts_per_minute: NonZeroU32 = const { NonZeroU32::new(30).unwrap() },
+        attempts_per_minute: NonZeroU32 = NonZeroU32::MIN.saturating_add(29),
         /// Who may register (10.1): `off`, `admin` (with the admin token in the header `token`) or `open`. Unset: `open`
         /// if all listeners are on loopback, else `admin`.
         registration: Option<RegistrationPolicy> = None,

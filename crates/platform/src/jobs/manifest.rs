@@ -58,8 +58,7 @@ pub(crate) fn read(
                     continue;
                 }
                 Some(Column::Tags) => {
-                    let tags = value.split(TAG_SEPARATORS).filter(|tag| !tag.trim().is_empty());
-                    person.tags = tags.map(str::to_owned).collect();
+                    person.tags = split_tags(&value);
                     continue;
                 }
                 None => continue,
@@ -78,6 +77,32 @@ pub(crate) fn read(
         see(Row { file, person: person.checked() })?;
     }
     Ok(())
+}
+
+/// Splits the tags of a cell. A tag in double quotes may contain separators, and a doubled quote for one.
+fn split_tags(cell: &str) -> Vec<String> {
+    let (mut tags, mut tag, mut is_quoted) = (Vec::new(), String::new(), false);
+    let mut letters = cell.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if is_quoted && letters.next_if_eq(&'"').is_some() => tag.push('"'),
+            '"' if is_quoted || tag.trim().is_empty() => is_quoted = !is_quoted,
+            separator if !is_quoted && TAG_SEPARATORS.contains(&separator) => tags.push(std::mem::take(&mut tag)),
+            letter => tag.push(letter),
+        }
+    }
+    tags.push(tag);
+    tags.retain(|tag| !tag.trim().is_empty());
+    tags
+}
+
+/// Writes tags into a cell, so that [`read`] finds the same.
+pub(super) fn join_tags(tags: &[String]) -> String {
+    let needs_quotes = |tag: &String| tag.contains('"') || tag.contains(TAG_SEPARATORS);
+    let quoted = tags
+        .iter()
+        .map(|tag| if needs_quotes(tag) { format!("\"{}\"", tag.replace('"', "\"\"")) } else { tag.clone() });
+    quoted.collect::<Vec<_>>().join(";")
 }
 
 /// A column that is read. Others are ignored.
@@ -123,5 +148,34 @@ fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Some(Cow::Borrowed(text)),
         Err(_) => GBK.decode_without_bom_handling_and_without_replacement(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn tags_are_read_as_they_were_written(tags in prop::collection::vec("[a\";,； ]{0,5}[ab][\";,，]{0,3}", 0..5)) {
+            // Tags have no white space around them.
+            let tags: Vec<String> = tags.iter().map(|tag| tag.trim().to_owned()).collect();
+            prop_assert_eq!(split_tags(&join_tags(&tags)), tags);
+        }
+    }
+
+    #[test]
+    fn tags_are_separated_as_people_write_them() {
+        for (cell, tags) in [
+            ("a;b", &["a", "b"][..]),
+            ("a；b，c,d", &["a", "b", "c", "d"]),
+            ("\"a, b\";c", &["a, b", "c"]),
+            ("6\" tall;b", &["6\" tall", "b"]),
+            (";;", &[]),
+            ("\"open; b", &["open; b"]),
+        ] {
+            assert_eq!(split_tags(cell), tags, "{cell}");
+        }
     }
 }

@@ -348,7 +348,7 @@ mod tests {
         let removal = NewWrite {
             id: OutboxId::new(8),
             engine: "remote".to_owned(),
-            endpoint: "http://new/".to_owned(),
+            endpoint: "https://example.com/new/".to_owned(),
             operation: "remove".to_owned(),
             created_at: NOW,
         };

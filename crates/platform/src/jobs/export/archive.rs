@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::super::manifest::MANIFEST;
+use super::super::manifest::{MANIFEST, join_tags};
 use super::super::uploads::{create_folder, publish};
 use super::ExportContent;
 use crate::user_ids::user_id_of;
@@ -230,7 +230,7 @@ pub(super) fn manifest_row(file: &str, person: &Person, tags: &[String]) -> [Str
         text(&profile.province),
         text(&profile.remark),
         text(&person.info),
-        tags.join(";"),
+        join_tags(tags),
     ]
 }
 

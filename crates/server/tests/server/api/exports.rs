@@ -52,7 +52,8 @@ fn an_export_has_everything_and_can_be_imported() {
     let server = Server::auto();
     let rest = Rest::admin(&server).app("shop", &WITHOUT_TEMPLATES);
     let library = rest.library("staff");
-    let tagged = [("name", "Ada, \"Countess\""), ("externalId", "17"), ("tags", "north"), ("remark", "two\nlines")];
+    let tagged =
+        [("name", "Ada, \"Countess\""), ("externalId", "17"), ("tags", "north, by \"n\""), ("remark", "two\nlines")];
     let ada = rest.person(&library, &tagged, &obama());
     let path = format!("/libraries/{library}/people/{}/faces", text(&ada["id"]));
     assert_eq!(rest.form("POST", &path, &[], &[("file", &obama2())]).status, 201);
