@@ -7,7 +7,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 CARGO_DENY_VERSION := 0.20.2
 CARGO_MACHETE_VERSION := 0.9.2
 # The sets of packages in conformance/requirements.
-SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow schemathesis
+SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow schemathesis seaweedfs
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
 .PHONY: help tools setup build run engine nextest test alerts conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
@@ -59,6 +59,7 @@ conformance: setup $(SDK_SETS:%=conformance/.packages/%.installed) conformance/n
 	$(PYTHON) conformance/run.py $(DEBUG)/aicp
 	PYTHONPATH=conformance/.packages/schemathesis:conformance/.packages/base $(PYTHON) conformance/api.py $(DEBUG)/aicp
 	PYTHONPATH=conformance/.packages/base $(PYTHON) conformance/examples.py $(DEBUG)/aicp
+	$(PYTHON) conformance/backup_s3.py $(DEBUG)/aicp
 
 pictures: setup conformance/.packages/pillow-source.installed ## Compare decoded pictures with Pillow's
 	@# As the tests are built, so that after them nothing is left to build.

@@ -15,7 +15,7 @@ import time
 
 from harness import Report
 
-MODULES = ["attacks", "wire", "decoders", "access", "kills", "torn", "disks", "stop"]
+MODULES = ["attacks", "wire", "decoders", "access", "kills", "torn", "disks", "backups", "stop"]
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ DEPENDENCIES = {
     "fetch": {"settings", "trust"},
     "gallery": {"types"},
     "blobs": set(),
+    "backup": {"settings", "trust"},
     "store": {"types", "blobs"},
     "store-sqlite": {"types", "blobs", "store"},
     "store-tests": {"types", "blobs", "store"},
@@ -32,13 +33,13 @@ DEPENDENCIES = {
     "api": {"types", "settings", "platform", "requests", "dialects"},
     "measure": {"types", "gallery", "store", "store-sqlite", "vision"},
     "server": {
-        "types", "settings", "api", "backends", "dialects", "engines", "measure", "platform", "requests", "store",
+        "types", "settings", "api", "backends", "backup", "blobs", "dialects", "engines", "measure", "platform", "requests", "store",
         "store-sqlite", "vision",
     },
 }
 # Crates that know no interface: neither its vendor nor its words.
 CORE = [
-    "types", "settings", "trust", "vision", "fetch", "gallery", "index", "blobs", "store", "store-sqlite", "store-tests",
+    "types", "settings", "trust", "vision", "fetch", "gallery", "index", "blobs", "backup", "store", "store-sqlite", "store-tests",
     "engines", "backends", "platform",
 ]
 VENDORS = re.compile(r"tencent|jdcloud|jd cloud|linkvisual|baidu|alibaba|aliyun", re.IGNORECASE)

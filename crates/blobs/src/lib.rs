@@ -32,7 +32,7 @@ use futures_util::stream::BoxStream;
 
 pub use error::{Error, Result};
 pub use key::{BlobKey, SHARDS};
-pub use local::LocalBlobs;
+pub use local::{Hold, LocalBlobs};
 pub use memory::MemoryBlobs;
 
 /// Bytes of a blob, in pieces.

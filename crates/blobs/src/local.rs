@@ -54,6 +54,23 @@ impl LocalBlobs {
         Ok(Self { folder: Arc::new(folder) })
     }
 
+    /// Opens an existing folder to read from it, also while another process has it open.
+    pub fn open_to_read(root: &Path) -> Self {
+        let incoming = root.join(Self::INCOMING);
+        Self { folder: Arc::new(Folder { root: root.to_owned(), incoming, next_number: AtomicU64::new(0) }) }
+    }
+
+    /// Lets no process delete blobs of the folder until the returned lock is dropped; deletions wait meanwhile. Blocks while
+    /// one is under way.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn hold(root: &Path) -> Result<Hold> {
+        // Whoever deletes locks the folder together with others, whoever holds it alone.
+        let folder = File::open(root).and_then(|folder| folder.lock().map(|()| folder));
+        Ok(Hold { _folder: folder.map_err(at(root))? })
+    }
+
     /// Returns the key that the path of a file stands for; `None` if it is not the path of a blob.
     pub fn key_of(path: &Path) -> Option<BlobKey> {
         let rest = path.file_name()?.to_str()?;
@@ -66,6 +83,12 @@ impl LocalBlobs {
         // Joining fails only if the runtime is shutting down.
         tokio::task::spawn_blocking(move || work(&folder)).await.unwrap_or(Err(Error::Unavailable))
     }
+}
+
+/// A lock under which all blobs of a folder stay.
+#[derive(Debug)]
+pub struct Hold {
+    _folder: File,
 }
 
 #[async_trait]
@@ -187,6 +210,8 @@ impl Folder {
     }
 
     fn delete(&self, keys: &[BlobKey]) -> Result<()> {
+        let lock = File::open(&self.root).map_err(at(&self.root))?;
+        lock.lock_shared().map_err(at(&self.root))?;
         for key in keys {
             let place = self.place(key);
             match fs::remove_file(&place) {

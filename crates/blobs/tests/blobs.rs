@@ -96,3 +96,21 @@ async fn nobody_else_can_read_the_files() {
         assert_eq!(mode & 0o077, 0, "{}", path.display());
     }
 }
+
+#[tokio::test]
+async fn deletions_wait_while_another_process_holds_the_folder() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let blobs = LocalBlobs::open(folder.path()).expect("it opens");
+    let reader = LocalBlobs::open_to_read(folder.path());
+    let (key, bytes) = blob("p");
+    blobs.put(&[(key.clone(), bytes)]).await.expect("it is put");
+    let hold = LocalBlobs::hold(folder.path()).expect("it is held");
+    let mut deletion = Box::pin(blobs.delete(std::slice::from_ref(&key)));
+    // Far longer than a deletion takes. If a slow machine takes longer, the test proves less, but does not fail.
+    let waited = tokio::time::timeout(std::time::Duration::from_millis(200), &mut deletion).await;
+    assert!(waited.is_err(), "it was deleted");
+    read_all(&reader, &key).await.expect("it is there");
+    drop(hold);
+    deletion.await.expect("it is deleted");
+    assert!(matches!(read_all(&reader, &key).await, Err(Error::Missing { .. })));
+}

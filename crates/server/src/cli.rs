@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::io::Write;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::cert::NewCertificate;
-use crate::commands::{about, app, bench, cert, check, compare, detect, import, models, serve};
+use crate::commands::{about, app, backup, bench, cert, check, compare, detect, import, models, serve};
 use crate::config::{Config, Flags, Listen, TlsFlags};
 use crate::tls::Tls;
 use crate::{Error, Result, config, logging};
@@ -90,6 +90,42 @@ enum Command {
     },
     /// Read everything in the data folder and tell what is not as it was stored; no server may have it open
     Check {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Back up the data folder, also while a server has it open; a further backup to the same place writes only what is new
+    Backup {
+        /// A folder, or s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION]
+        #[arg(value_name = "TO")]
+        to: String,
+        /// Delete all but the latest N snapshots afterwards [default: keep all]
+        #[arg(long, value_name = "N")]
+        keep: Option<NonZeroUsize>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Restore a backup into a new data folder; what is damaged is refused
+    Restore {
+        /// The backup, as for `aicp backup`
+        #[arg(value_name = "FROM")]
+        from: String,
+        /// Snapshot, or the beginning of its name such as 20261129 [default: the latest]
+        #[arg(long, value_name = "NAME")]
+        snapshot: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read a whole backup and tell what is damaged
+    BackupVerify {
+        /// The backup, as for `aicp backup`
+        #[arg(value_name = "FROM")]
+        from: String,
+        /// Snapshot, or the beginning of its name [default: all]
+        #[arg(long, value_name = "NAME")]
+        snapshot: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -281,6 +317,9 @@ fn run(cli: Cli) -> Result<()> {
         Command::Compare { a, b, json } => compare::run(&config, &a, &b, json),
         Command::Import { dir, library, app, json } => import::run(&config, &dir, &app, &library, json),
         Command::Check { json } => check::run(&config, json),
+        Command::Backup { to, keep, json } => backup::take(&config, &to, keep.map(NonZeroUsize::get), json),
+        Command::Restore { from, snapshot, json } => backup::restore(&config, &from, snapshot.as_deref(), json),
+        Command::BackupVerify { from, snapshot, json } => backup::verify(&config, &from, snapshot.as_deref(), json),
         Command::App { command } => match command {
             AppCommand::List { json } => app::list(&config, json),
             AppCommand::Keys { app, json } => app::keys(&config, &app, json),

@@ -33,8 +33,11 @@ pub use sections::{Http, Log, LogFormat, Tls};
 const ENV_PREFIX: &str = "AICP_";
 
 /// Variables whose values stay text, even if they look like numbers.
-const VERBATIM: [(&str, &str); 3] = [
+const VERBATIM: [(&str, &str); 6] = [
     ("AICP_ADMIN_TOKEN", "admin_token"),
+    ("AICP_BACKUP__PASSPHRASE", "backup.passphrase"),
+    ("AICP_BACKUP__ACCESS_KEY", "backup.access_key"),
+    ("AICP_BACKUP__SECRET_KEY", "backup.secret_key"),
     ("AICP_ENGINES__CLOUDWALK__APP_ID", "engines.cloudwalk.app_id"),
     ("AICP_ENGINES__CLOUDWALK__APP_SECRET", "engines.cloudwalk.app_secret"),
 ];
@@ -94,6 +97,8 @@ settings! {
         outbox: Outbox,
         /// Jobs: long work, such as imports.
         jobs: Jobs,
+        /// Backups (`aicp backup`).
+        backup: aicp_backup::Settings,
         /// Downloads from addresses that callers name.
         fetch: Fetch,
         /// Log of events, and the streams that follow it.

@@ -23,7 +23,7 @@ pub(crate) struct AdminToken {
 
 /// Returns the master key of the data folder, created on first use.
 pub(crate) fn master_key(config: &Config) -> Result<MasterKey> {
-    let path = config.data_dir.join(KEY_FILE);
+    let path = key_file(config);
     let (text, _) = read_or_create(&path, || Ok(MasterKey::generate()?.to_hex()))?;
     MasterKey::from_hex(&text).ok_or(Error::DataFile {
         path,
@@ -74,6 +74,11 @@ pub(crate) fn admin_token(config: &Config) -> Result<AdminToken> {
         return Err(Error::DataFile { path, reason: "it is empty" });
     }
     Ok(AdminToken { token, is_new })
+}
+
+/// Returns the path of the master key.
+pub(crate) fn key_file(config: &Config) -> PathBuf {
+    config.data_dir.join(KEY_FILE)
 }
 
 /// Returns the path of the stored admin token.

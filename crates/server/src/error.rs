@@ -18,6 +18,15 @@ pub enum Error {
     /// The integrity check found damage in the data folder.
     #[error("{0} things are not as they were stored")]
     DamagedStore(u64),
+    /// A backup can't be written or read.
+    #[error(transparent)]
+    Backup(#[from] aicp_backup::Error),
+    /// A backup was written, but not everything is in it or can be read.
+    #[error("the snapshot was written, but {0} things above are wrong")]
+    IncompleteBackup(usize),
+    /// A backup is damaged.
+    #[error("{0} things in the backup are damaged")]
+    DamagedBackup(usize),
     /// A part of the data folder is missing.
     #[error(
         "{path} is missing or empty, but {beside} is there: put it back, from a backup if need be, or give up what it held with \

@@ -259,14 +259,14 @@ impl Report {
 }
 
 /// Pictures that the rows know.
-struct KnownPictures {
+pub(crate) struct KnownPictures {
     /// Those that rows refer to, each with a face that has the picture, if any has.
-    used: HashMap<BlobKey, Option<FaceId>>,
+    pub used: HashMap<BlobKey, Option<FaceId>>,
     /// Those that are yet to be deleted.
     released: HashSet<BlobKey>,
 }
 
-fn known_pictures(connection: &Connection) -> rusqlite::Result<KnownPictures> {
+pub(crate) fn known_pictures(connection: &Connection) -> rusqlite::Result<KnownPictures> {
     // A folder may have been written by an earlier version, and not been opened since.
     let logged = match connection.table_exists(None, "recognition_entry")? {
         true => " UNION ALL SELECT picture_key, NULL FROM recognition_entry",

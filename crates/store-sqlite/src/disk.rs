@@ -20,7 +20,7 @@ const RESERVE_BYTES: u64 = 4 << 20;
 /// Free bytes below which removals get the reserve.
 const MIN_FREE_BYTES: u64 = 1 << 20;
 /// Free bytes from which the reserve is allocated again; without a reserve, new data is refused below this.
-const REFILL_FREE_BYTES: u64 = 2 * RESERVE_BYTES;
+pub(crate) const REFILL_FREE_BYTES: u64 = 2 * RESERVE_BYTES;
 
 /// The disk of a data folder.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ fn reserve_of(folder: &Path) -> PathBuf {
 }
 
 /// Returns the bytes available to this user.
-fn free(folder: &Path) -> Result<u64> {
+pub(crate) fn free(folder: &Path) -> Result<u64> {
     let found = statvfs(folder).map_err(|e| at(folder)(e.into()))?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }

@@ -8,6 +8,7 @@ mod check;
 mod connection;
 mod database;
 mod disk;
+mod moment;
 mod readers;
 mod schema;
 mod templates;
@@ -24,11 +25,12 @@ use aicp_types::Clock;
 
 pub use check::{Finding, Report, check};
 pub use database::Sqlite;
+pub use moment::Moment;
 
 /// The database in the data folder.
-const DATABASE: &str = "aicp.db";
+pub const DATABASE: &str = "aicp.db";
 /// Folder of pictures in the data folder.
-const OBJECTS: &str = "objects";
+pub const OBJECTS: &str = "objects";
 /// Folder of links in the data folder, as section 11 of the AICP manual names it.
 const LINKS: &str = "highAvailability/picture";
 

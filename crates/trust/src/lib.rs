@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+pub use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{CertificateError, ClientConfig, Error as TlsError, RootCertStore};
+use tokio_rustls::rustls::{CertificateError, Error as TlsError, RootCertStore};
 
 /// Why authorities can't be trusted.
 #[derive(Debug, thiserror::Error)]

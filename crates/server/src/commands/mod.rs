@@ -2,6 +2,7 @@
 
 pub(crate) mod about;
 pub(crate) mod app;
+pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod cert;
 pub(crate) mod check;
