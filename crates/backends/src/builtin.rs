@@ -87,6 +87,11 @@ impl Builtin {
         self.biometrics.algorithm()
     }
 
+    /// Returns the number of values in a template.
+    pub fn dimensions(&self) -> usize {
+        self.biometrics.dimensions()
+    }
+
     /// Makes the template of the largest face of a picture.
     ///
     /// # Errors

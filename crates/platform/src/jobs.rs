@@ -193,6 +193,13 @@ pub struct ItemDetail {
     pub group: Option<u64>,
 }
 
+impl ItemDetail {
+    /// Says why an item can't be done.
+    pub(crate) fn of_reason(reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..Self::default() }
+    }
+}
+
 /// An item of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {

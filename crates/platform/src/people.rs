@@ -38,7 +38,7 @@ pub struct PersonData {
 impl Platform {
     /// Locks a user id of a library, for the creation of the user. If the [lock of the person](Self::lock_person) is
     /// needed too, take it second.
-    async fn lock_user_id(&self, library_id: LibraryId, user_id: &str) -> OwnedMutexGuard<()> {
+    pub(crate) async fn lock_user_id(&self, library_id: LibraryId, user_id: &str) -> OwnedMutexGuard<()> {
         self.inner.identity_locks.lock(Digest::of(&(library_id, user_id, "user"))).await
     }
 

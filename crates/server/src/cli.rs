@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::cert::NewCertificate;
-use crate::commands::{about, app, backup, bench, cert, check, compare, detect, import, models, serve};
+use crate::commands::{about, app, backup, bench, cert, check, compare, detect, export, import, models, serve};
 use crate::config::{Config, Flags, Listen, TlsFlags};
 use crate::tls::Tls;
 use crate::{Error, Result, config, logging};
@@ -73,14 +73,28 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Enrol a folder that has one folder of pictures per person
+    /// Write the people, pictures and templates of a library into a folder, which `aicp import` restores
+    Export {
+        /// Library to export
+        #[arg(long, value_name = "ID")]
+        library: String,
+        /// The folder, made by this command; a zip archive if the name ends with .zip
+        to: PathBuf,
+        /// App that owns the library
+        #[arg(long, value_name = "APP", default_value = aicp_platform::ADMIN_APP)]
+        app: String,
+        /// Leave out the templates, so that an import computes them anew
+        #[arg(long)]
+        without_templates: bool,
+    },
+    /// Enrol a folder that has one folder of pictures per person, or restore a folder that `aicp export` wrote
     #[command(visible_alias = "enrol")]
     Import {
         /// The folder
         dir: PathBuf,
-        /// Library to enrol into, made if there is none
+        /// Library to enrol into, made if there is none [default: that of the export]
         #[arg(long, value_name = "ID")]
-        library: String,
+        library: Option<String>,
         /// App that owns the library
         #[arg(long, value_name = "APP", default_value = aicp_platform::ADMIN_APP)]
         app: String,
@@ -315,7 +329,10 @@ fn run(cli: Cli) -> Result<()> {
         Command::Serve { new, .. } => serve::run(config, loaded.in_force()?, new),
         Command::Detect { picture, out, json } => detect::run(&config, &picture, out.as_deref(), json),
         Command::Compare { a, b, json } => compare::run(&config, &a, &b, json),
-        Command::Import { dir, library, app, json } => import::run(&config, &dir, &app, &library, json),
+        Command::Export { library, to, app, without_templates } => {
+            export::run(&config, &to, &app, &library, !without_templates)
+        }
+        Command::Import { dir, library, app, json } => import::run(&config, &dir, &app, library.as_deref(), json),
         Command::Check { json } => check::run(&config, json),
         Command::Backup { to, keep, json } => backup::take(&config, &to, keep.map(NonZeroUsize::get), json),
         Command::Restore { from, snapshot, json } => backup::restore(&config, &from, snapshot.as_deref(), json),

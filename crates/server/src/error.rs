@@ -84,6 +84,9 @@ pub enum Error {
     /// No certificate can be made.
     #[error("no certificate can be made: {0}")]
     Certificate(String),
+    /// An import names no library, and the folder is no export, which would name one.
+    #[error("name the library with --library")]
+    NoLibrary,
     /// The picture shows no face.
     #[error("{0}: no face found")]
     NoFace(PathBuf),

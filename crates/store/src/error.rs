@@ -79,6 +79,15 @@ impl Error {
     pub fn is_database_error(&self) -> bool {
         matches!(self, Self::Database(_) | Self::RolledBack(_) | Self::InDoubt(_))
     }
+
+    /// Returns whether a row with the same id or key exists.
+    pub fn is_duplicate(&self) -> bool {
+        match self {
+            Self::Exists => true,
+            Self::Database(error) => error.kind() == Kind::Duplicate,
+            _ => false,
+        }
+    }
 }
 
 impl From<DatabaseError> for Error {

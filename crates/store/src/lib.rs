@@ -60,14 +60,14 @@ pub use model::{
     Delivery, DeliveryAttempt, DeliveryState, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter,
     DirectoryTemplate, DurationCount, Event, EventData, EventFilter, EventKind, FIRST_AUDIT_HASH, Face, Friend,
     FriendGroup, FriendGroups, FriendRequest, Grant, GrantState, Group, GroupKind, GroupTotal, JobFilter, JobItem,
-    JobItemState, JobRow, JobState, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter,
+    JobItemState, JobRow, JobState, Kept, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter,
     LogFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewDelivery, NewEvent, NewFace, NewJob,
     NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch, NewTemplate, NewWebhook,
     OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction, OutboxCount, OutboxFilter,
     OutboxRow, Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder, Profile, Quota, RangePart,
     RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch,
-    RelatedFilter, Sequences, Solution, StoredApp, SumUnit, SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace,
-    UsedSignature, UserIds, Webhook,
+    RelatedFilter, Sequences, Solution, StoredApp, SumUnit, SyncRelation, TakenIds, TemplateRow, TemplatesRead,
+    UnjudgedFace, UsedSignature, UserIds, Webhook,
 };
 pub use pictures::{PictureName, md5_hex, picture_key};
 pub use rows::Rows;

@@ -18,6 +18,7 @@ mod recognitions;
 mod social;
 mod webhooks;
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, TraceId, UnixMillis};
@@ -266,6 +267,28 @@ pub struct BulkPerson {
     pub person: NewPerson,
     /// Each face with the index of its picture in the list that is passed along with the people.
     pub faces: Vec<(NewFace, usize)>,
+}
+
+/// What restored people and faces keep beside what new ones have.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// Row ids of faces, by their files.
+    pub faces: HashMap<FileId, FaceId>,
+    /// When people were last changed, by their public ids; others when they are created.
+    pub updated: HashMap<PublicId, UnixMillis>,
+}
+
+/// Those of some ids that are taken in the whole store.
+#[derive(Clone, Debug, Default)]
+pub struct TakenIds {
+    /// The library that has a person of this public id.
+    pub person: Option<LibraryId>,
+    /// Whether a person has this number.
+    pub number: bool,
+    /// Row ids of faces.
+    pub faces: HashSet<FaceId>,
+    /// File ids of faces.
+    pub files: HashSet<FileId>,
 }
 
 /// A copy to make of a stored face.

@@ -14,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::collector::Collector;
 use crate::links::Links;
 use crate::{
-    Algorithm, BulkPerson, Database, DatabaseUsage, Error, Observer, PictureName, Result, Rows, Space, TemplateRow,
-    TemplatesRead, Tx, blocking::run_blocking, database::job_of, statements::PreparedPeople,
+    Algorithm, BulkPerson, Database, DatabaseUsage, Error, Kept, Observer, PictureName, Result, Rows, Space,
+    TemplateRow, TemplatesRead, Tx, blocking::run_blocking, database::job_of, statements::PreparedPeople,
 };
 
 /// Maximum number of concurrent writes, whose pictures are in memory; further ones wait. An interrupted run leaves no
@@ -236,7 +236,21 @@ impl Store {
         people: Vec<BulkPerson>,
         pictures: Vec<Bytes>,
     ) -> Result<Vec<PersonId>> {
-        let (prepared, pictures) = run_blocking(move || PreparedPeople::new(people, pictures)).await?;
+        self.restore_people(library_id, people, Kept::default(), pictures).await
+    }
+
+    /// As [`add_people`](Self::add_people), for people who were stored before.
+    ///
+    /// # Errors
+    /// As [`add_people`](Self::add_people); [`Error::Database`] also if a row id is taken.
+    pub async fn restore_people(
+        &self,
+        library_id: LibraryId,
+        people: Vec<BulkPerson>,
+        kept: Kept,
+        pictures: Vec<Bytes>,
+    ) -> Result<Vec<PersonId>> {
+        let (prepared, pictures) = run_blocking(move || PreparedPeople::new(people, kept, pictures)).await?;
         self.write_with_pictures(pictures, move |tx, names| {
             Box::pin(async move { tx.insert_people(library_id, prepared, names).await })
         })

@@ -4,6 +4,7 @@
 //! picture, and the pictures. Each run writes it anew: who was read before a pause may be gone by its end.
 
 mod archive;
+mod format;
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
@@ -14,8 +15,8 @@ use aicp_types::{JobId, LibraryId, PersonId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-pub(super) use self::archive::{ABOUT, PEOPLE};
-use self::archive::{About, FaceLine, Part, Writer, manifest_row, person_line, picture_name};
+use self::archive::{Part, Writer, manifest_row, person_line, picture_name};
+pub(super) use self::format::{ABOUT, About, FaceLine, PEOPLE, PersonLine};
 use super::runner::{End, Running};
 use super::uploads::export_name;
 use super::{Job, JobKind, Task, progress};

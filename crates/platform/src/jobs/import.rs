@@ -1,5 +1,7 @@
 //! Import: enrols the pictures of an archive or a folder.
 
+mod restore;
+
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
@@ -103,7 +105,7 @@ impl Platform {
     }
 
     /// Creates a job that enrols the pictures of a folder of this machine, which has a folder per person. A local command
-    /// may name any folder. For others it must be below a root that the settings allow, and symbolic links are
+    /// may name any folder, and one with an export is restored: ids and templates are those of the export. For others it must be below a root that the settings allow, and symbolic links are
     /// refused.
     ///
     /// # Errors
@@ -163,6 +165,11 @@ pub(super) async fn run(running: Running, job: JobRow, source: ImportSource) -> 
             Place::Folder { path: path_of(&path), links }
         }
     };
+    if let Place::Folder { path, links: Links::Follow } = &place
+        && let Some(about) = restore::find(path).await?
+    {
+        return restore::run(running, job, library, path.clone(), about).await;
+    }
     let place = Arc::new(place);
     if job.total.is_none() && !list(&running, &place).await? {
         return Ok(End::Stopped);
@@ -262,8 +269,7 @@ fn item(number: i64, (name, picture): Listed) -> JobItem {
     match picture {
         Ok(picture) => JobItem { input: serde_json::to_string(&picture).ok(), ..new },
         Err(Refused { code, reason }) => {
-            let detail = ItemDetail { reason: Some(reason), ..ItemDetail::default() };
-            let detail = serde_json::to_string(&detail).ok();
+            let detail = serde_json::to_string(&ItemDetail::of_reason(reason)).ok();
             JobItem { state: JobItemState::Failed, code: Some(code.to_owned()), detail, ..new }
         }
     }
@@ -279,8 +285,7 @@ async fn enrol(
 ) -> Result<Option<FinishedItem>> {
     let number = item.number;
     let fail = |code, reason: String| {
-        let detail = ItemDetail { reason: Some(reason), ..ItemDetail::default() };
-        Ok(Some(FinishedItem { number, state: JobItemState::Failed, code, detail }))
+        Ok(Some(FinishedItem { number, state: JobItemState::Failed, code, detail: ItemDetail::of_reason(reason) }))
     };
     let picture: Option<Picture> = item.input.as_deref().and_then(|input| serde_json::from_str(input).ok());
     let Some(Picture { person, source }) = picture else {
@@ -301,26 +306,42 @@ async fn enrol(
         Err(e) if matches!(**place, Place::Archive(_)) => return Err(aicp_store::at("import")(e).into()),
         Err(e) => return fail("fileNotReadable", e.to_string()),
     };
+    let person = PersonData {
+        user_id: person.external_id,
+        info: person.info,
+        profile: Profile {
+            name: person.name,
+            customer_number: person.customer_number,
+            document_number: person.document_number,
+            company: person.company,
+            duty: person.duty,
+            province: person.province,
+            remark: person.remark,
+            ..Profile::default()
+        },
+        // The listing has checked them.
+        tags: Tags::new(&person.tags).unwrap_or_default(),
+    };
+    let outcome = enrol_picture(&mut running, &library, person, bytes).await?;
+    Ok(outcome.map(|(state, code, detail)| FinishedItem { number, state, code, detail }))
+}
+
+/// What became of a picture: the state of its item, the code, and the detail.
+type Outcome = (JobItemState, &'static str, ItemDetail);
+
+/// Enrols a picture, again and again while the workers or the engine are busy. Returns what became of it; `None` if the job
+/// must stop before.
+async fn enrol_picture(
+    running: &mut Running,
+    library: &Library,
+    person: PersonData,
+    bytes: bytes::Bytes,
+) -> Result<Option<Outcome>> {
     let mut attempts = 0;
     loop {
         let enrolment = Enrolment {
-            library: (&library).into(),
-            person: PersonData {
-                user_id: person.external_id.clone(),
-                info: person.info.clone(),
-                profile: Profile {
-                    name: person.name.clone(),
-                    customer_number: person.customer_number.clone(),
-                    document_number: person.document_number.clone(),
-                    company: person.company.clone(),
-                    duty: person.duty.clone(),
-                    province: person.province.clone(),
-                    remark: person.remark.clone(),
-                    ..Profile::default()
-                },
-                // The listing has checked them.
-                tags: Tags::new(&person.tags).unwrap_or_default(),
-            },
+            library: library.into(),
+            person: person.clone(),
             picture: bytes.clone(),
             // What was enrolled before a crash is not enrolled again.
             options: EnrolOptions {
@@ -341,7 +362,7 @@ async fn enrol(
                     face: Some(enrolled.face.id.get()),
                     ..ItemDetail::default()
                 };
-                return Ok(Some(FinishedItem { number, state: JobItemState::Done, code, detail }));
+                return Ok(Some((JobItemState::Done, code, detail)));
             }
             // The item stays as it is, for the next run.
             Err(Error::Busy | Error::Unavailable(_)) if running.is_stopped() => return Ok(None),
@@ -351,7 +372,7 @@ async fn enrol(
                 running.pause(PAUSE_WHEN_UNAVAILABLE).await;
             }
             Err(e) => match code_of(&e) {
-                Some(code) => return fail(code, e.to_string()),
+                Some(code) => return Ok(Some((JobItemState::Failed, code, ItemDetail::of_reason(e.to_string())))),
                 None => return Err(e),
             },
         }

@@ -42,6 +42,7 @@ impl Summary {
     fn add(&mut self, dir: &Path, name: &str, code: &str, reason: Option<String>) {
         match code {
             "newPerson" => (self.people, self.faces) = (self.people + 1, self.faces + 1),
+            "newPersonWithoutFace" => self.people += 1,
             "newFace" => self.faces += 1,
             "known" => self.known += 1,
             _ => self.rejects.push(Reject {
@@ -52,16 +53,24 @@ impl Summary {
     }
 }
 
-/// Enrols a folder that has a folder of pictures per person, as a job: of the server that has the data folder open, or of
-/// this process. A repeated run continues where the last one stopped.
-pub(crate) fn run(config: &Config, dir: &Path, caller: &str, library: &str, json: bool) -> Result<()> {
+/// Enrols a folder that has a folder of pictures per person, or restores an export, as a job: of the server that has the data
+/// folder open, or of this process. A repeated run continues where the last one stopped.
+pub(crate) fn run(config: &Config, dir: &Path, caller: &str, library: Option<&str>, json: bool) -> Result<()> {
     std::fs::read_dir(dir).map_err(Error::io(dir))?;
+    let exported = exported_library(dir);
+    let library = library.or(exported.as_deref()).ok_or(Error::NoLibrary)?;
     let (summary, failure) = match Server::running(config) {
         Some(server) => on_server(&server, dir, caller, library)?,
         None => here(config, dir, caller, library)?,
     };
     report(&summary, json)?;
     failure.map_or(Ok(()), Err)
+}
+
+/// Returns the id of the library whose export a folder has.
+fn exported_library(dir: &Path) -> Option<String> {
+    let about: Value = serde_json::from_slice(&std::fs::read(dir.join("export.json")).ok()?).ok()?;
+    about["library"]["groupId"].as_str().map(str::to_owned)
 }
 
 /// Runs the import in this process. Returns what was done, and the error that ended it early.
@@ -134,15 +143,7 @@ fn on_server(server: &Server, dir: &Path, app: &str, library: &str) -> Result<(S
     let job = server.call("POST", &format!("/libraries/{id}/folder-imports"), Some(new))?;
     let path = format!("/jobs/{}", text(&job["id"])?);
     let progress = bar();
-    let ended = loop {
-        let job = server.call("GET", &path, None)?;
-        let number = |name: &str| job[name].as_u64();
-        show(&progress, number("total"), number("done").unwrap_or(0), number("failed").unwrap_or(0));
-        if matches!(job["state"].as_str(), Some("done" | "failed" | "cancelled" | "paused")) {
-            break job;
-        }
-        thread::sleep(LOOK_INTERVAL);
-    };
+    let ended = ended(server, &path, |total, done, failed| show(&progress, total, done, failed))?;
     progress.finish_and_clear();
     let mut summary = Summary::default();
     let mut cursor = String::new();
@@ -163,11 +164,24 @@ fn on_server(server: &Server, dir: &Path, app: &str, library: &str) -> Result<(S
     Ok((summary, failure.map(Error::Server)))
 }
 
-fn text(value: &Value) -> Result<String> {
+/// Waits until a job of a server ends, and returns it.
+pub(super) fn ended(server: &Server, path: &str, look: impl Fn(Option<u64>, u64, u64)) -> Result<Value> {
+    loop {
+        let job = server.call("GET", path, None)?;
+        let number = |name: &str| job[name].as_u64();
+        look(number("total"), number("done").unwrap_or(0), number("failed").unwrap_or(0));
+        if matches!(job["state"].as_str(), Some("done" | "failed" | "cancelled" | "paused")) {
+            return Ok(job);
+        }
+        thread::sleep(LOOK_INTERVAL);
+    }
+}
+
+pub(super) fn text(value: &Value) -> Result<String> {
     value.as_str().map(str::to_owned).ok_or_else(|| Error::Server("the server answers something else".to_owned()))
 }
 
-fn bar() -> ProgressBar {
+pub(super) fn bar() -> ProgressBar {
     let progress = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta} {msg}") {
         progress.set_style(style);
@@ -176,7 +190,7 @@ fn bar() -> ProgressBar {
     progress
 }
 
-fn show(progress: &ProgressBar, total: Option<u64>, done: u64, failed: u64) {
+pub(super) fn show(progress: &ProgressBar, total: Option<u64>, done: u64, failed: u64) {
     progress.set_length(total.unwrap_or(0));
     progress.set_position(done + failed);
     progress.set_message(format!("{failed} rejected"));

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use aicp_types::{FaceId, FileId, LibraryId, PersonId, PublicId};
+use aicp_types::{FaceId, FileId, LibraryId, PersonId, PublicId, UnixMillis};
 use bytes::Bytes;
 
 use super::convert::{ROWS_PER_STATEMENT, blob_from_vector};
@@ -10,14 +10,20 @@ use super::libraries::missing_parent;
 use crate::pictures::md5_hex;
 use crate::sql::{Connection, QueryBuilder};
 use crate::{
-    AddedFace, BulkPerson, Change, Error, EventData, NewEvent, NewFace, NewPerson, NewTemplate, PictureName, Result, Tx,
+    AddedFace, BulkPerson, Change, Error, EventData, Kept, NewEvent, NewFace, NewPerson, NewTemplate, PictureName,
+    Result, Tx,
 };
 
 /// People, faces and templates in the form in which they are inserted. The expensive conversions run before the writer
 /// is occupied.
 pub(crate) struct PreparedPeople {
-    people: Vec<NewPerson>,
+    people: Vec<PreparedPerson>,
     faces: Vec<PreparedFace>,
+}
+
+struct PreparedPerson {
+    new: NewPerson,
+    updated_at: UnixMillis,
 }
 
 struct PreparedFace {
@@ -26,6 +32,8 @@ struct PreparedFace {
     /// Index of the picture.
     picture: usize,
     new: NewFace,
+    /// Row id to keep; `None`: the next one.
+    id: Option<FaceId>,
     template: Option<PreparedTemplate>,
 }
 
@@ -40,7 +48,7 @@ impl PreparedPeople {
     ///
     /// # Errors
     /// [`Error::NotFound`] if a face refers to a picture out of range.
-    pub(crate) fn new(people: Vec<BulkPerson>, pictures: Vec<Bytes>) -> Result<(Self, Vec<Bytes>)> {
+    pub(crate) fn new(people: Vec<BulkPerson>, kept: Kept, pictures: Vec<Bytes>) -> Result<(Self, Vec<Bytes>)> {
         let mut used = vec![false; pictures.len()];
         for (_, picture) in people.iter().flat_map(|ready| &ready.faces) {
             *used.get_mut(*picture).ok_or(Error::NotFound)? = true;
@@ -57,9 +65,12 @@ impl PreparedPeople {
             for (mut new, picture) in ready.faces {
                 let picture = numbers.get(picture).copied().ok_or(Error::NotFound)?;
                 let template = new.template.take().map(PreparedTemplate::new);
-                prepared.faces.push(PreparedFace { person: prepared.people.len(), picture, new, template });
+                let (person, id) = (prepared.people.len(), kept.faces.get(&new.file_id).copied());
+                prepared.faces.push(PreparedFace { person, picture, new, id, template });
             }
-            prepared.people.push(ready.person);
+            let new = ready.person;
+            let updated_at = kept.updated.get(&new.public_id).copied().unwrap_or(new.created_at);
+            prepared.people.push(PreparedPerson { new, updated_at });
         }
         let kept = pictures.into_iter().zip(&used).filter_map(|(picture, &is_used)| is_used.then_some(picture));
         Ok((prepared, kept.collect()))
@@ -92,14 +103,14 @@ impl Tx {
         insert_templates(db, &faces, &face_ids).await?;
         let tagged = people.iter().zip(&people_ids);
         let tags: Vec<(PersonId, &str)> =
-            tagged.flat_map(|(new, id)| new.tags.iter().map(|tag| (*id, tag.as_str()))).collect();
+            tagged.flat_map(|(person, id)| person.new.tags.iter().map(|tag| (*id, tag.as_str()))).collect();
         self.insert_tags(library_id, &tags).await?;
         if let Some(last) = faces.iter().map(|face| face.new.file_id).max() {
             self.touch_library(library_id, last.created()).await?;
         }
         for (face, &face_id) in faces.iter().zip(&face_ids) {
             let Some(person) = people.get(face.person) else { continue };
-            let data = EventData::FaceEnrolled { person: person.public_id, face: face_id };
+            let data = EventData::FaceEnrolled { person: person.new.public_id, face: face_id };
             let time = face.new.file_id.created();
             self.record_event(NewEvent { time, app_id: None, library_id: Some(library_id), data });
         }
@@ -118,7 +129,11 @@ fn added_faces(faces: Vec<PreparedFace>, face_ids: &[FaceId], people_ids: &[Pers
     added.collect()
 }
 
-async fn insert_people(db: &mut dyn Connection, library_id: LibraryId, people: &[NewPerson]) -> Result<Vec<PersonId>> {
+async fn insert_people(
+    db: &mut dyn Connection,
+    library_id: LibraryId,
+    people: &[PreparedPerson],
+) -> Result<Vec<PersonId>> {
     let mut ids = Vec::with_capacity(people.len());
     for people in people.chunks(ROWS_PER_STATEMENT) {
         let mut insert = QueryBuilder::new(
@@ -126,7 +141,7 @@ async fn insert_people(db: &mut dyn Connection, library_id: LibraryId, people: &
                 library_id, public_id, number, external_id, info, name, sex, birthday, document_number, customer_number,
                 company, duty, province, kind, remark, source_url, created, updated) ",
         );
-        insert.push_values(people, |mut row, new| {
+        insert.push_values(people, |mut row, PreparedPerson { new, updated_at }| {
             let profile = &new.profile;
             row.push_bind(library_id).push_bind(new.public_id).push_bind(&new.number);
             row.push_bind(&new.external_id).push_bind(&new.info);
@@ -134,12 +149,12 @@ async fn insert_people(db: &mut dyn Connection, library_id: LibraryId, people: &
             row.push_bind(&profile.document_number).push_bind(&profile.customer_number).push_bind(&profile.company);
             row.push_bind(&profile.duty).push_bind(&profile.province).push_bind(profile.kind);
             row.push_bind(&profile.remark).push_bind(&profile.source_url);
-            row.push_bind(new.created_at).push_bind(new.created_at);
+            row.push_bind(new.created_at).push_bind(*updated_at);
         });
         insert.push(" ON CONFLICT (library_id, external_id) DO NOTHING RETURNING public_id, id");
         let inserted: Vec<(PublicId, PersonId)> =
             insert.build_query_as().fetch_all(&mut *db).await.map_err(missing_parent)?;
-        ids.extend(sort_by_keys(inserted, people.iter().map(|new| new.public_id))?);
+        ids.extend(sort_by_keys(inserted, people.iter().map(|person| person.new.public_id))?);
     }
     Ok(ids)
 }
@@ -150,28 +165,32 @@ async fn insert_faces(
     people_ids: &[PersonId],
     pictures: &[PictureName],
 ) -> Result<Vec<FaceId>> {
-    let mut ids = Vec::with_capacity(faces.len());
-    for faces in faces.chunks(ROWS_PER_STATEMENT) {
-        let mut insert = QueryBuilder::new(
-            "INSERT INTO face (
-                person_id, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
-                picture_md5) ",
-        );
-        insert.push_values(faces, |mut row, face| {
-            let PreparedFace { person, picture, new, .. } = face;
-            let [x, y, width, height] = new.bounding_box;
-            let picture = pictures.get(*picture);
-            row.push_bind(people_ids.get(*person)).push_bind(new.file_id);
-            row.push_bind(picture.map(|picture| picture.key.as_str()));
-            row.push_bind(x).push_bind(y).push_bind(width).push_bind(height);
-            row.push_bind(new.confidence).push_bind(new.quality).push_bind(&new.engine_ref);
-            row.push_bind(picture.map(|picture| picture.md5.as_str()));
-        });
-        insert.push(" RETURNING file_id, id");
-        let inserted: Vec<(FileId, FaceId)> = insert.build_query_as().fetch_all(&mut *db).await?;
-        ids.extend(sort_by_keys(inserted, faces.iter().map(|face| face.new.file_id))?);
+    let mut inserted: Vec<(FileId, FaceId)> = Vec::with_capacity(faces.len());
+    let (kept, new): (Vec<&PreparedFace>, Vec<&PreparedFace>) = faces.iter().partition(|face| face.id.is_some());
+    for (faces, column) in [(kept, "id, "), (new, "")] {
+        for faces in faces.chunks(ROWS_PER_STATEMENT) {
+            let mut insert = QueryBuilder::new(format!(
+                "INSERT INTO face (
+                    {column}person_id, file_id, picture_key, box_x, box_y, box_w, box_h, confidence, quality, engine_ref,
+                    picture_md5) "
+            ));
+            insert.push_values(faces, |mut row, PreparedFace { person, picture, new, id, .. }| {
+                let [x, y, width, height] = new.bounding_box;
+                let picture = pictures.get(*picture);
+                if let Some(id) = id {
+                    row.push_bind(*id);
+                }
+                row.push_bind(people_ids.get(*person)).push_bind(new.file_id);
+                row.push_bind(picture.map(|picture| picture.key.as_str()));
+                row.push_bind(x).push_bind(y).push_bind(width).push_bind(height);
+                row.push_bind(new.confidence).push_bind(new.quality).push_bind(&new.engine_ref);
+                row.push_bind(picture.map(|picture| picture.md5.as_str()));
+            });
+            insert.push(" RETURNING file_id, id");
+            inserted.extend(insert.build_query_as::<(FileId, FaceId)>().fetch_all(&mut *db).await?);
+        }
     }
-    Ok(ids)
+    sort_by_keys(inserted, faces.iter().map(|face| face.new.file_id))
 }
 
 async fn insert_templates(db: &mut dyn Connection, faces: &[PreparedFace], face_ids: &[FaceId]) -> Result<()> {

@@ -1,6 +1,6 @@
 //! People.
 
-use aicp_types::{LibraryId, PersonId, PublicId, UnixMillis};
+use aicp_types::{FaceId, FileId, LibraryId, PersonId, PublicId, UnixMillis};
 
 use super::convert::json_array;
 use super::libraries::missing_parent;
@@ -9,7 +9,7 @@ use super::prefixes::hex_range;
 use crate::sql::{self, QueryBuilder};
 use crate::{
     Change, Error, EventData, NewEvent, NewPerson, Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder,
-    Result, Rows, Tx,
+    Result, Rows, TakenIds, Tx,
 };
 
 impl Rows<'_> {
@@ -51,6 +51,27 @@ impl Rows<'_> {
         );
         let query = query.bind(library_id).bind(keys.public_id).bind(keys.number).bind(keys.external_id);
         Ok(query.fetch_all(&mut *self.db).await?)
+    }
+
+    /// Returns those of the ids of a person and of faces that are taken in the whole store.
+    pub async fn taken_ids(
+        &mut self,
+        public_id: Option<PublicId>,
+        number: Option<&str>,
+        faces: &[(FaceId, FileId)],
+    ) -> Result<TakenIds> {
+        let person = sql::query_scalar("SELECT library_id FROM person WHERE public_id = $1").bind(public_id);
+        let person = person.fetch_optional(&mut *self.db).await?;
+        let number = sql::query_scalar("SELECT EXISTS (SELECT 1 FROM person WHERE number = $1)").bind(number);
+        let number = number.fetch_one(&mut *self.db).await?;
+        let found = sql::query_as::<(FaceId, FileId)>(
+            "SELECT id, file_id FROM face
+             WHERE id IN (SELECT value FROM json_each($1)) OR file_id IN (SELECT value FROM json_each($2))",
+        );
+        let (ids, files): (Vec<FaceId>, Vec<FileId>) = faces.iter().copied().unzip();
+        let found = found.bind(json_array(&ids)).bind(json_array(&files)).fetch_all(&mut *self.db).await?;
+        let (faces, files) = found.into_iter().unzip();
+        Ok(TakenIds { person, number, faces, files })
     }
 
     /// Returns the people with one of these keys, in the libraries of an app that are not hidden, by row id. The number

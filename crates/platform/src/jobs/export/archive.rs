@@ -1,4 +1,4 @@
-//! The archive of an export: what its entries say, and how it is written.
+//! The archive of an export: how it is written.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -6,153 +6,23 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use aicp_store::{Store, at};
-use aicp_types::UnixMillis;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::Serialize;
 use tokio::sync::mpsc;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::super::manifest::{MANIFEST, join_tags};
 use super::super::uploads::{create_folder, publish};
-use super::ExportContent;
+use super::format::{ABOUT, About, FaceLine, PEOPLE, PersonLine};
 use crate::user_ids::user_id_of;
-use crate::{Algorithm, Error, Face, Format, Library, Limit, NewTemplate, Person, Result};
+use crate::{Error, Face, Format, Limit, Person, Result};
 
-/// Name of the entry that tells what the archive is.
-pub(in crate::jobs) const ABOUT: &str = "export.json";
-/// Name of the entry with the people.
-pub(in crate::jobs) const PEOPLE: &str = "people.jsonl";
-/// Name and version of the format.
-const FORMAT: &str = "aicp-export";
-const VERSION: u32 = 1;
 /// Extension of a file that is not complete.
 const PART: &str = "part";
 /// Bytes between two looks at the free space.
 const SPACE_INTERVAL_BYTES: u64 = 16 << 20;
 /// What spreadsheets know UTF-8 by.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// What the archive says about itself.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct About {
-    format: &'static str,
-    version: u32,
-    created_at: String,
-    library: AboutLibrary,
-    has_pictures: bool,
-    has_templates: bool,
-    pub people: u64,
-    pub faces: u64,
-}
-
-impl About {
-    pub fn new(library: &Library, content: ExportContent, now: UnixMillis) -> Self {
-        Self {
-            format: FORMAT,
-            version: VERSION,
-            created_at: rfc3339(now),
-            library: AboutLibrary {
-                group_id: library.external_id.clone(),
-                name: library.name.clone(),
-                description: library.description.clone(),
-                threshold: library.threshold,
-                top_n: library.top_n,
-            },
-            has_pictures: content.pictures,
-            has_templates: content.templates,
-            people: 0,
-            faces: 0,
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AboutLibrary {
-    group_id: String,
-    name: String,
-    description: Option<String>,
-    threshold: Option<f32>,
-    top_n: Option<i64>,
-}
-
-/// A line of the people. Ids are strings; times are RFC 3339.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PersonLine<'a> {
-    person_id: String,
-    person_no: &'a str,
-    external_id: Option<&'a str>,
-    name: Option<&'a str>,
-    sex: Option<i64>,
-    birthday: Option<i64>,
-    document_number: Option<&'a str>,
-    customer_number: Option<&'a str>,
-    company: Option<&'a str>,
-    duty: Option<&'a str>,
-    province: Option<&'a str>,
-    kind: Option<i64>,
-    remark: Option<&'a str>,
-    source_url: Option<&'a str>,
-    info: Option<&'a str>,
-    tags: &'a [String],
-    created_at: String,
-    updated_at: String,
-    faces: Vec<FaceLine>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct FaceLine {
-    face_id: String,
-    file_id: String,
-    /// Name of the entry.
-    pub picture: Option<String>,
-    /// SHA-256 of the picture in hex.
-    picture_sha256: String,
-    bounding_box: [f32; 4],
-    confidence: f32,
-    quality: Option<f32>,
-    template: Option<TemplateLine>,
-}
-
-impl FaceLine {
-    pub fn new(face: &Face, template: Option<NewTemplate>) -> Self {
-        Self {
-            face_id: face.id.to_string(),
-            file_id: face.file_id.to_string(),
-            picture: None,
-            picture_sha256: face.picture_key.clone(),
-            bounding_box: face.bounding_box,
-            confidence: face.confidence,
-            quality: face.quality,
-            template: template.map(TemplateLine::from),
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TemplateLine {
-    algorithm: String,
-    provider: String,
-    version: String,
-    /// Little-endian 32-bit floats in base64.
-    vector: String,
-    recognisability: Option<f32>,
-}
-
-impl From<NewTemplate> for TemplateLine {
-    fn from(NewTemplate { algorithm, vector, recognisability }: NewTemplate) -> Self {
-        let Algorithm { name, provider, version } = algorithm;
-        let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
-        Self { algorithm: name, provider, version, vector: STANDARD.encode(bytes), recognisability }
-    }
-}
 
 /// What the writer gets.
 pub(super) enum Part {
@@ -185,29 +55,7 @@ pub(super) fn picture_name(person: &Person, face: &Face, picture: &[u8]) -> Stri
 
 /// Returns the line of a person, with its end.
 pub(super) fn person_line(person: &Person, tags: &[String], faces: Vec<FaceLine>) -> Result<Vec<u8>> {
-    let profile = &person.profile;
-    let line = PersonLine {
-        person_id: person.public_id.to_string(),
-        person_no: &person.number,
-        external_id: person.external_id.as_deref(),
-        name: profile.name.as_deref(),
-        sex: profile.sex,
-        birthday: profile.birthday,
-        document_number: profile.document_number.as_deref(),
-        customer_number: profile.customer_number.as_deref(),
-        company: profile.company.as_deref(),
-        duty: profile.duty.as_deref(),
-        province: profile.province.as_deref(),
-        kind: profile.kind,
-        remark: profile.remark.as_deref(),
-        source_url: profile.source_url.as_deref(),
-        info: person.info.as_deref(),
-        tags,
-        created_at: rfc3339(person.created_at),
-        updated_at: rfc3339(person.updated_at),
-        faces,
-    };
-    let mut line = serde_json::to_vec(&line).map_err(of_json)?;
+    let mut line = serde_json::to_vec(&PersonLine::new(person, tags.to_vec(), faces)).map_err(of_json)?;
     line.push(b'\n');
     Ok(line)
 }
@@ -232,10 +80,6 @@ pub(super) fn manifest_row(file: &str, person: &Person, tags: &[String]) -> [Str
         text(&person.info),
         join_tags(tags),
     ]
-}
-
-fn rfc3339(time: UnixMillis) -> String {
-    jiff::Timestamp::from_millisecond(time.get()).map_or_else(|_| String::new(), |time| time.to_string())
 }
 
 /// Writes the archive, on a thread of its own.

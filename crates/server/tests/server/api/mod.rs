@@ -9,6 +9,7 @@ mod exports;
 mod idempotency;
 mod jobs;
 mod lists;
+mod moving;
 mod operation;
 mod operators;
 mod organise;

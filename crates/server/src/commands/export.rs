@@ -1,0 +1,122 @@
+//! `aicp export`
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use aicp_platform::{ExportContent, folder_of_jobs};
+use serde_json::json;
+use zip::ZipArchive;
+
+use super::app::{Server, escaped};
+use super::import::{bar, ended, show, text};
+use super::{async_runtime, open_platform, start_vision};
+use crate::config::Config;
+use crate::{Error, Result, data_dir};
+
+/// Writes a library into a folder, or into a zip archive if the name ends like one, by a job: of the server that has the data
+/// folder open, or of this process. `aicp import` restores it.
+pub(crate) fn run(config: &Config, to: &Path, app: &str, library: &str, templates: bool) -> Result<()> {
+    if std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) || to.is_file() {
+        return Err(Error::Io { path: to.to_owned(), source: io::ErrorKind::AlreadyExists.into() });
+    }
+    match Server::running(config) {
+        Some(server) => on_server(config, &server, to, app, library, templates),
+        None => here(config, to, app, library, templates),
+    }
+}
+
+fn here(config: &Config, to: &Path, app: &str, library: &str, templates: bool) -> Result<()> {
+    let runtime = async_runtime()?;
+    data_dir::check_parts(config, false)?;
+    let vision = start_vision(config, None)?;
+    runtime.block_on(async {
+        let token = data_dir::admin_token(config)?.token;
+        let platform = open_platform(config, vision, &token, false).await?;
+        let export = async {
+            let caller = platform.local_caller_for(app).await?;
+            let library = platform.library(&caller, library).await?;
+            let job = platform.export_library(&caller, &library, ExportContent { pictures: true, templates }).await?;
+            // A server that is started after this process was killed leaves it alone, unless somebody resumes it.
+            platform.pause_job(&caller, job.id).await?;
+            platform.complete_job(job.id).await?;
+            let written = take(config, &job.id.to_string(), to);
+            platform.delete_job(&caller, job.id).await?;
+            written
+        };
+        let outcome = export.await;
+        platform.close().await?;
+        outcome
+    })
+}
+
+fn on_server(config: &Config, server: &Server, to: &Path, app: &str, library: &str, templates: bool) -> Result<()> {
+    let known = server.call("GET", &format!("/libraries?appId={}&groupId={}", escaped(app), escaped(library)), None)?;
+    let missing = || Error::Server(format!("app {app} has no library {library}"));
+    let id = known["items"][0]["id"].as_str().ok_or_else(missing)?;
+    let new = json!({"pictures": true, "templates": templates});
+    let job = text(&server.call("POST", &format!("/libraries/{id}/exports"), Some(new))?["id"])?;
+    let path = format!("/jobs/{job}");
+    let progress = bar();
+    let last = ended(server, &path, |total, done, failed| show(&progress, total, done, failed))?;
+    progress.finish_and_clear();
+    let written = match last["state"].as_str() {
+        Some("done") => take(config, &job, to),
+        _ => Err(Error::Server(last["error"].as_str().unwrap_or("the export did not end").to_owned())),
+    };
+    server.call("DELETE", &path, None)?;
+    written
+}
+
+/// Takes the archive of a job out of the data folder.
+fn take(config: &Config, job: &str, to: &Path) -> Result<()> {
+    let archive = folder_of_jobs(&config.data_dir).join(format!("export-{job}.zip"));
+    let mut part = to.as_os_str().to_owned();
+    part.push(format!(".part-{}", std::process::id()));
+    let part = PathBuf::from(part);
+    let is_zip = to.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
+    let written = if is_zip { copy(&archive, &part) } else { unpack(&archive, &part) };
+    let moved = written.and_then(|()| std::fs::rename(&part, to).map_err(Error::io(to)));
+    if moved.is_err() {
+        // The first error is returned.
+        let _ = if is_zip { std::fs::remove_file(&part) } else { std::fs::remove_dir_all(&part) };
+    }
+    moved
+}
+
+fn copy(archive: &Path, to: &Path) -> Result<()> {
+    let mut file = File::open(archive).map_err(Error::io(archive))?;
+    let mut copy = create(to).map_err(Error::io(to))?;
+    io::copy(&mut file, &mut copy).and_then(|_| copy.sync_all()).map_err(Error::io(to))
+}
+
+fn unpack(archive: &Path, to: &Path) -> Result<()> {
+    let file = File::open(archive).map_err(Error::io(archive))?;
+    let wrong = |e: zip::result::ZipError| Error::io(archive)(e.into());
+    let mut zip = ZipArchive::new(io::BufReader::new(file)).map_err(wrong)?;
+    create_folder(to)?;
+    for index in 0..zip.len() {
+        let mut entry = zip.by_index(index).map_err(wrong)?;
+        let name = PathBuf::from(entry.name().map_err(wrong)?.as_ref());
+        if !name.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(Error::io(archive)(io::ErrorKind::InvalidData.into()));
+        }
+        let path = to.join(name);
+        create_folder(path.parent().unwrap_or(to))?;
+        let written = create(&path).and_then(|mut file| {
+            io::copy(&mut entry, &mut file)?;
+            file.flush()
+        });
+        written.map_err(Error::io(&path))?;
+    }
+    Ok(())
+}
+
+fn create_folder(path: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::io(path))
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
