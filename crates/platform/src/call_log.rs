@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::live_settings::LiveSettings;
 use crate::statistics::sums::append_calls;
 use crate::{Error, Internal, Platform, Result};
 
@@ -85,12 +86,12 @@ pub(crate) struct CallLog {
 }
 
 impl CallLog {
-    pub fn start(store: Store, clock: Arc<dyn Clock>, zone: TimeZone, retention_days: u32) -> Self {
+    pub fn start(store: Store, clock: Arc<dyn Clock>, zone: TimeZone, settings: LiveSettings) -> Self {
         let (buffer, messages) = mpsc::channel(BUFFER_RECORDS);
         let dropped = Arc::new(AtomicU64::new(0));
         let closing = Arc::new(AtomicBool::new(false));
         let (of_writer, is_closing) = (Arc::clone(&dropped), Arc::clone(&closing));
-        let writer = Writer { store, clock, zone, dropped: of_writer, closing: is_closing, retention_days };
+        let writer = Writer { store, clock, zone, dropped: of_writer, closing: is_closing, settings };
         Self { buffer, dropped, closing, task: Mutex::new(Some(tokio::spawn(writer.run(messages)))) }
     }
 
@@ -134,7 +135,7 @@ struct Writer {
     clock: Arc<dyn Clock>,
     /// Zone of the days of the statistics.
     zone: TimeZone,
-    retention_days: u32,
+    settings: LiveSettings,
 }
 
 impl Writer {
@@ -204,10 +205,11 @@ impl Writer {
 
     /// Deletes a batch of expired records. Returns whether there may be more.
     async fn delete_old(&self) -> bool {
-        if self.retention_days == 0 {
+        let retention_days = self.settings.load().statistics.retention_days;
+        if retention_days == 0 {
             return false;
         }
-        let oldest = self.clock.now().saturating_sub(DAY * self.retention_days);
+        let oldest = self.clock.now().saturating_sub(DAY * retention_days);
         let deleted: aicp_store::Result<u64> = self
             .store
             .remove(move |tx| Box::pin(async move { tx.delete_calls_before(oldest, DELETE_BATCH_ROWS).await }))

@@ -15,7 +15,9 @@ use crate::apps::Tokens;
 use crate::background::drive;
 use crate::events::EventLog;
 use crate::keys::Keys;
+use crate::downloads::Fetchers;
 use crate::libraries::LibraryCache;
+use crate::live_settings::LiveSettings;
 use crate::operators::OperatorDirectory;
 use crate::people::DirectoryCache;
 use crate::quotas::Quotas;
@@ -45,6 +47,8 @@ pub(crate) struct Follower {
     pub directory: Arc<DirectoryCache>,
     pub friend_groups: Arc<FriendGroupCache>,
     pub events: EventLog,
+    pub settings: LiveSettings,
+    pub fetchers: Arc<Fetchers>,
 }
 
 impl Observer for Follower {
@@ -90,6 +94,10 @@ impl Follower {
             }
             Change::OperatorTokenChanged { token_id, token } => self.operators.apply_token(*token_id, token.as_ref()),
             Change::QuotaChanged { quota } => self.quotas.apply(quota),
+            Change::SettingChanged { name, setting, .. } => {
+                self.settings.apply(name, setting.as_ref());
+                self.fetchers.follow(&self.settings.load());
+            }
             Change::FriendGroupsChanged { app_id, user_id, .. } => self.friend_groups.invalidate(app_id, user_id),
             Change::PersonChanged { library_id, public_id } => self.directory.invalidate(*library_id, *public_id),
             Change::LibraryChanged { app_id, library_id } => self.libraries.invalidate_names(app_id, *library_id),
@@ -140,6 +148,7 @@ impl Follower {
             | Change::LibraryChanged { .. }
             | Change::GrantChanged { .. }
             | Change::QuotaChanged { .. }
+            | Change::SettingChanged { .. }
             | Change::KeyChanged { .. }
             | Change::OperatorChanged { .. }
             | Change::OperatorTokenChanged { .. }

@@ -8,6 +8,7 @@ mod check;
 mod connection;
 mod database;
 mod disk;
+mod peek;
 mod readers;
 mod schema;
 mod templates;
@@ -24,6 +25,7 @@ use aicp_types::Clock;
 
 pub use check::{Finding, Report, check};
 pub use database::Sqlite;
+pub use peek::peek_at_settings;
 
 /// The database in the data folder.
 const DATABASE: &str = "aicp.db";

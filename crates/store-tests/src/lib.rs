@@ -228,6 +228,9 @@ macro_rules! suite {
                 row_ids_are_not_reused_and_the_highest_ids_are_told
                 debug_output_tells_no_secrets
             }
+            settings {
+                values_stay_and_each_change_is_recorded_with_what_was_before
+            }
             space {
                 an_enrolment_on_a_full_disk_stores_no_picture
                 a_refused_write_does_not_use_up_what_is_set_aside_for_removals

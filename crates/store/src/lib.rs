@@ -62,11 +62,11 @@ pub use model::{
     FriendGroup, FriendGroups, FriendRequest, Grant, GrantState, Group, GroupKind, GroupTotal, JobFilter, JobItem,
     JobItemState, JobRow, JobState, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter,
     LogFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewDelivery, NewEvent, NewFace, NewJob,
-    NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch, NewTemplate, NewWebhook,
+    NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch, NewSettingChange, NewTemplate, NewWebhook,
     OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction, OutboxCount, OutboxFilter,
     OutboxRow, Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder, Profile, Quota, RangePart,
     RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch,
-    RelatedFilter, Sequences, Solution, StoredApp, SumUnit, SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace,
+    RelatedFilter, Sequences, SettingChange, Solution, StoredApp, StoredSetting, SumUnit, SyncRelation, TemplateRow, TemplatesRead, UnjudgedFace,
     UsedSignature, UserIds, Webhook,
 };
 pub use pictures::{PictureName, md5_hex, picture_key};

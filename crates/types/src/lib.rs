@@ -19,7 +19,7 @@ mod time;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use ids::{
     AccountId, AuditId, ConsoleUserId, DeliveryId, DeviceId, EventId, FaceId, FileId, FriendGroupId, GroupId, JobId,
-    KeyId, LibraryId, OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, RecognitionEntryId, SyncRelationId,
+    KeyId, LibraryId, OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, RecognitionEntryId, SettingChangeId, SyncRelationId,
     TraceId, WebhookId,
 };
 pub use sequence::Sequence;

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use aicp_api::{SettingSource, ShownSetting};
 use aicp_settings::{Section, Setting};
 use figment::Figment;
 use figment::providers::Serialized;
@@ -65,34 +64,13 @@ pub fn markdown_table() -> Result<String> {
     Ok(table)
 }
 
-/// Lists every setting in force with its default; `source` tells where its value comes from. Secrets are masked.
-///
-/// # Errors
-/// [`Error::Config`] if a value can't be serialized.
-pub(super) fn in_force(config: &Config, source: impl Fn(&str) -> SettingSource) -> Result<Vec<ShownSetting>> {
-    let (values, defaults) = (values(config)?, values(&Config::default())?);
-    let json = |value: Option<&Value>| value.map_or(Ok(serde_json::Value::Null), serde_json::to_value);
-    let shown = Config::list().into_iter().map(|setting| {
-        let wrong = |e: serde_json::Error| Error::Config(format!("{}: {e}", setting.name));
-        Ok(ShownSetting {
-            value: json(value_of(&setting, &values)).map_err(wrong)?,
-            default: json(value_of(&setting, &defaults)).map_err(wrong)?,
-            source: source(&setting.name),
-            description: setting.doc.clone(),
-            must_be: setting.wanted.clone(),
-            name: setting.name,
-        })
-    });
-    shown.collect()
-}
-
 /// Serializes settings, with secrets masked.
 pub(super) fn values(config: &Config) -> Result<Dict> {
     Figment::from(Serialized::defaults(config)).extract().map_err(|e| Error::Config(e.to_string()))
 }
 
 /// Returns the value of a setting among those of all; `None`: it is unset.
-fn value_of<'a>(setting: &Setting, defaults: &'a Dict) -> Option<&'a Value> {
+pub(super) fn value_of<'a>(setting: &Setting, defaults: &'a Dict) -> Option<&'a Value> {
     let mut names = setting.name.split('.');
     let first = defaults.get(names.next()?)?;
     let value = names.try_fold(first, |value, name| value.as_dict()?.get(name))?;

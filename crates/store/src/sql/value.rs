@@ -2,7 +2,7 @@
 
 use aicp_types::{
     AccountId, AuditId, ConsoleUserId, DeliveryId, DeviceId, EventId, FaceId, FileId, FriendGroupId, GroupId, JobId,
-    KeyId, LibraryId, OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, RecognitionEntryId, SyncRelationId,
+    KeyId, LibraryId, OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, RecognitionEntryId, SettingChangeId, SyncRelationId,
     TraceId, UnixMillis, WebhookId,
 };
 
@@ -138,6 +138,7 @@ macro_rules! typed {
 typed!(
     AccountId,
     AuditId,
+    SettingChangeId,
     ConsoleUserId,
     DeliveryId,
     DeviceId,
