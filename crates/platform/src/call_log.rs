@@ -289,6 +289,13 @@ mod tests {
     use aicp_types::{SystemClock, TraceId};
 
     use super::*;
+    use crate::Settings;
+    use crate::settings::Statistics;
+
+    fn unlimited() -> LiveSettings {
+        let statistics = Statistics { retention_days: 0, ..Statistics::default() };
+        Settings { statistics, ..Settings::default() }.into()
+    }
 
     fn call(number: i64) -> LoggedCall {
         LoggedCall {
@@ -312,7 +319,7 @@ mod tests {
     async fn what_was_recorded_is_written_before_the_log_closes() {
         let folder = tempfile::tempdir().expect("a temp dir");
         let store = aicp_store_sqlite::open(folder.path(), Arc::new(SystemClock)).await.expect("opens");
-        let log = CallLog::start(store.clone(), Arc::new(SystemClock), TimeZone::UTC, 0);
+        let log = CallLog::start(store.clone(), Arc::new(SystemClock), TimeZone::UTC, unlimited());
         (0..2500).for_each(|id| log.push(call(id)));
         log.close().await;
         let mut rows = store.rows().await.expect("reads");
@@ -326,7 +333,7 @@ mod tests {
     async fn a_store_that_takes_nothing_holds_nobody_up() {
         let folder = tempfile::tempdir().expect("a temp dir");
         let store = aicp_store_sqlite::open(folder.path(), Arc::new(SystemClock)).await.expect("opens");
-        let log = CallLog::start(store.clone(), Arc::new(SystemClock), TimeZone::UTC, 0);
+        let log = CallLog::start(store.clone(), Arc::new(SystemClock), TimeZone::UTC, unlimited());
         store.close().await.expect("closes");
         let more_than_fit = BUFFER_RECORDS as i64 + 10;
         (0..more_than_fit).for_each(|id| log.push(call(id)));

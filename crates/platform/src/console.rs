@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aicp_store::{ConsoleUser, NewConsoleUser, NewLibrary};
+use arc_swap::ArcSwapOption;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
-use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
@@ -258,9 +258,7 @@ impl Platform {
 
     /// Counts an attempt to log in from an address.
     pub(crate) fn admit_address(&self, client: Option<IpAddr>) -> Result<()> {
-        self.attempts()
-            .by_address
-            .admit(client.map_or_else(String::new, |client| throttle_key(client).to_string()))
+        self.attempts().by_address.admit(client.map_or_else(String::new, |client| throttle_key(client).to_string()))
     }
 
     async fn login_library(&self) -> Result<Library> {

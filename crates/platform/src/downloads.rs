@@ -50,7 +50,8 @@ impl Fetchers {
 
 /// Returns who downloads pictures, and who posts events.
 fn create(settings: &Settings) -> Result<(Fetcher, Fetcher)> {
-    let pictures = settings.fetch.limits().and_then(Fetcher::new).map_err(|e| Error::Internal(Internal::Fetching(e)))?;
+    let pictures =
+        settings.fetch.limits().and_then(Fetcher::new).map_err(|e| Error::Internal(Internal::Fetching(e)))?;
     Ok((pictures, webhooks::poster(&settings.fetch, &settings.webhooks)?))
 }
 

@@ -98,7 +98,7 @@ pub enum Missing {
     #[error("change of a setting")]
     SettingChange,
     /// The database has no value for the setting.
-    #[error("value of the setting in the database")]
+    #[error("value in the database")]
     SettingValue,
     /// The operator has no such session or token.
     #[error("session")]

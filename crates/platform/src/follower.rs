@@ -13,9 +13,9 @@ use tokio::sync::Mutex;
 
 use crate::apps::Tokens;
 use crate::background::drive;
+use crate::downloads::Fetchers;
 use crate::events::EventLog;
 use crate::keys::Keys;
-use crate::downloads::Fetchers;
 use crate::libraries::LibraryCache;
 use crate::live_settings::LiveSettings;
 use crate::operators::OperatorDirectory;

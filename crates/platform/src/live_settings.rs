@@ -140,7 +140,9 @@ impl LiveSettings {
 
     /// Describes every setting, in the order of the source.
     pub(crate) fn describe(&self) -> Vec<SettingInfo> {
-        self.0.rules.describe(&self.0.stored.lock().unwrap_or_else(PoisonError::into_inner))
+        // The follower of the changes must not wait for the description.
+        let stored = self.0.stored.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.0.rules.describe(&stored)
     }
 
     /// Puts a committed change in force.
@@ -152,6 +154,8 @@ impl LiveSettings {
         }
         self.0.in_force.store(Arc::new(self.0.rules.put_in_force(&stored)));
         drop(stored);
+        let value = setting.map_or("that of file, environment or default", |setting| &setting.value);
+        tracing::info!(setting = name, value, "a setting was changed");
         self.0.changes.send_replace(());
     }
 }

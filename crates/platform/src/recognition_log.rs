@@ -21,8 +21,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::audit::state;
 use crate::error::{or_existing, or_missing};
 use crate::libraries::library_target;
-use crate::locks::Digest;
 use crate::live_settings::LiveSettings;
+use crate::locks::Digest;
 use crate::{
     Caller, EnrolOptions, Enrolled, Enrolment, Error, Existing, Library, LibraryKey, Match, Missing, PersonData,
     Platform, Rect, Result, SeenFace,
@@ -88,13 +88,7 @@ impl RecognitionLog {
         let enabled = loggings.into_iter().filter(|(_, logging)| logging.enabled).collect();
         let (queue, messages) = mpsc::channel(MAX_WAITING);
         let left_out = Arc::<AtomicU64>::default();
-        let writer = Writer {
-            store,
-            builtin,
-            clock: Arc::clone(&clock),
-            left_out: Arc::clone(&left_out),
-            settings,
-        };
+        let writer = Writer { store, builtin, clock: Arc::clone(&clock), left_out: Arc::clone(&left_out), settings };
         Ok(Self {
             enabled: ArcSwap::from_pointee(enabled),
             changes: Mutex::default(),

@@ -350,7 +350,9 @@ fn run(cli: Cli) -> Result<()> {
             }
             ConfigCommand::Set { name, value, reason } => settings::set(&live, &name, &value, &reason),
             ConfigCommand::Unset { name, reason } => settings::unset(&live, &name, &reason),
-            ConfigCommand::History { setting, limit, json } => settings::history(&live, setting.as_deref(), limit, json),
+            ConfigCommand::History { setting, limit, json } => {
+                settings::history(&live, setting.as_deref(), limit, json)
+            }
             ConfigCommand::Undo { number, reason } => settings::undo(&live, number, reason.as_deref()),
             // Printed above.
             ConfigCommand::Default { .. } => Ok(()),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use aicp_types::{AccountId, FaceId, LibraryId, OperatorId, OperatorTokenId, PersonId, PublicId, Sequence, SettingChangeId};
+use aicp_types::{
+    AccountId, FaceId, LibraryId, OperatorId, OperatorTokenId, PersonId, PublicId, Sequence, SettingChangeId,
+};
 
 use crate::{AppQuota, Grant, Key, NewTemplate, Operator, OperatorToken, StoredSetting};
 

@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn an_app_takes_no_more_than_its_part_and_all_no_more_than_there_are() {
-        let (slots, few) = (StreamSlots::default(), Events { max_streams: 3, max_streams_per_app: 2, ..Events::default() });
+        let (slots, few) =
+            (StreamSlots::default(), Events { max_streams: 3, max_streams_per_app: 2, ..Events::default() });
         let first = slots.take("a", &few).expect("a place");
         let _second = slots.take("a", &few).expect("a place");
         assert!(slots.take("a", &few).is_none());

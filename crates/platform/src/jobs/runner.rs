@@ -390,12 +390,15 @@ async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
         // Holds the platform only while it is needed, so that it can shut down.
         let Some(inner) = inner.upgrade() else { return };
         let platform = Platform { inner };
+        let mut changes = platform.inner.settings.changes();
         if let Err(e) = platform.start_due(&mut tasks).await {
             tracing::error!(error = %e, "jobs can't be started; the next look tries again");
         }
         let wake = async {
             tokio::select! {
                 () = platform.inner.jobs.wake.notified() => {}
+                // More jobs may run at a time.
+                Ok(()) = changes.changed() => {}
                 Some(_) = tasks.join_next() => {}
                 _ = looks.tick() => {
                     if let Err(e) = platform.forget_old_jobs().await {

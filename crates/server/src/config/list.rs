@@ -28,10 +28,13 @@ pub fn default_file() -> Result<String> {
             section = its_section;
             let _ = write!(file, "\n[{section}]\n");
         }
-        let about = match &setting.wanted {
-            Some(wanted) => format!("{} Must be {wanted}.", setting.doc),
-            None => setting.doc.clone(),
-        };
+        let mut about = setting.doc.clone();
+        if let Some(wanted) = &setting.wanted {
+            let _ = write!(about, " Must be {wanted}.");
+        }
+        if setting.applies_at_once {
+            about.push_str(" May change while the server runs.");
+        }
         for line in wrapped(&about) {
             let _ = writeln!(file, "# {line}");
         }
@@ -48,7 +51,7 @@ pub fn default_file() -> Result<String> {
 /// # Errors
 /// [`Error::Config`] if a default can't be serialized.
 pub fn markdown_table() -> Result<String> {
-    let mut table = "| Setting | Default | Must be | Meaning |\n|---|---|---|---|\n".to_owned();
+    let mut table = "| Setting | Default | Must be | Changes | Meaning |\n|---|---|---|---|---|\n".to_owned();
     let defaults = values(&Config::default())?;
     for setting in &Config::list() {
         let default = match value_of(setting, &defaults) {
@@ -59,7 +62,8 @@ pub fn markdown_table() -> Result<String> {
         };
         let wanted = setting.wanted.as_deref().unwrap_or_default();
         let doc = linked(&setting.doc).replace('|', "\\|");
-        let _ = writeln!(table, "| `{}` | {default} | {wanted} | {doc} |", setting.name);
+        let changes = if setting.applies_at_once { "at once" } else { "restart" };
+        let _ = writeln!(table, "| `{}` | {default} | {wanted} | {changes} | {doc} |", setting.name);
     }
     Ok(table)
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use aicp_engines::ReplaceableEngine;
 use aicp_platform::settings::Recognition;
 use aicp_platform::{
-    Rejection, SettingInfo, SettingRules, SettingSource, Settings, StoredInfo, StoredSettings, LiveSettings,
+    LiveSettings, Rejection, SettingInfo, SettingRules, SettingSource, Settings, StoredInfo, StoredSettings,
 };
 use aicp_settings::{Section, Setting};
 use aicp_store::StoredSetting;
@@ -17,7 +17,7 @@ use figment::value::{Dict, Value};
 
 use super::{Config, Loaded, list};
 use crate::limits::ConnectionLimits;
-use crate::{Result, engines, logging};
+use crate::{Error, Result, engines, logging};
 
 /// The settings of the program: the base that it was started with, and what is in force with the values of the database.
 pub(crate) struct Live {
@@ -88,7 +88,8 @@ impl Live {
     /// [`crate::Error::Config`] if a value can't be serialized.
     pub fn list(&self, stored: &StoredSettings, only_differences: bool) -> Result<String> {
         let (config, rejected) = self.resolve(stored);
-        let counting: Vec<&str> = stored.keys().filter(|name| !rejected.contains_key(*name)).map(String::as_str).collect();
+        let counting: Vec<&str> =
+            stored.keys().filter(|name| !rejected.contains_key(*name)).map(String::as_str).collect();
         let mut lines = self.base.list(&config, &counting, only_differences)?;
         lines.extend(rejected.iter().map(|(name, reason)| format!("# {name} of the database is ignored: {reason}")));
         Ok(lines.join("\n"))
@@ -141,7 +142,7 @@ impl Live {
         }
         let unreadable = |_| Rejection::Value("it is not JSON".to_owned());
         let json: serde_json::Value = serde_json::from_str(&stored.value).map_err(unreadable)?;
-        Value::serialize(json).map_err(|e| Rejection::Value(e.kind.to_string()))
+        Value::serialize(json).map_err(|e| Rejection::Value(reason(&e)))
     }
 
     /// Returns the settings of the base with other values.
@@ -153,16 +154,18 @@ impl Live {
         for (name, value) in values {
             put(&mut all, name, value.clone());
         }
-        let config: Config = Figment::from(Serialized::defaults(all)).extract().map_err(|e| e.kind.to_string())?;
+        let config: Config = Figment::from(Serialized::defaults(all)).extract().map_err(|e| reason(&e))?;
         config.check().map_err(|wrong| wrong.to_string())?;
-        logging::check(&config.log).map_err(|e| e.to_string())?;
+        logging::check(&config.log).map_err(text)?;
         if engines::differ(&config.engines, &self.base.config.engines) {
-            engines::check_replaceable(&config.engines, &self.base.config.engines).map_err(|e| e.to_string())?;
+            engines::check_replaceable(&config.engines, &self.base.config.engines).map_err(text)?;
         }
         match self.least_in_galleries.get() {
-            Some(loaded) if least(&config.recognition) < *loaded => Err("a gate that is looser than all were at the start \
+            Some(loaded) if least(&config.recognition) < *loaded => {
+                Err("a gate that is looser than all were at the start \
                  needs a restart, as the galleries don't hold the faces that it admits"
-                .to_owned()),
+                    .to_owned())
+            }
             _ => Ok(config),
         }
     }
@@ -170,8 +173,26 @@ impl Live {
     /// Returns a part of the settings as JSON, with secrets masked.
     fn shown(&self, config: &Config) -> BTreeMap<String, serde_json::Value> {
         let values = list::values(config).unwrap_or_default();
-        let json = |setting: &Setting| list::value_of(setting, &values).and_then(|value| serde_json::to_value(value).ok());
+        // By its text, which has a number of single precision in the fewest digits.
+        let read = |value: &Value| serde_json::from_str(&serde_json::to_string(value).ok()?).ok();
+        let json = |setting: &Setting| list::value_of(setting, &values).and_then(read);
         self.settings.iter().map(|setting| (setting.name.clone(), json(setting).unwrap_or_default())).collect()
+    }
+}
+
+/// Returns why a value can't be read, without where it was found.
+fn reason(e: &figment::Error) -> String {
+    match e.path.join(".") {
+        path if path.is_empty() => e.kind.to_string(),
+        path => format!("{path}: {}", e.kind),
+    }
+}
+
+/// Returns the text of an error of the settings.
+fn text(e: Error) -> String {
+    match e {
+        Error::Config(text) => text,
+        other => other.to_string(),
     }
 }
 

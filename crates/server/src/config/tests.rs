@@ -1,5 +1,7 @@
 use aicp_dialects::aicp::Chapter;
 
+use aicp_platform::{SettingRules, StoredSettings};
+
 use super::*;
 
 #[test]
@@ -118,6 +120,42 @@ fn differences_are_listed_with_their_source() {
     let names: Vec<_> = shown.lines().filter_map(|line| line.split(" = ").next()).collect();
     assert_eq!(names, ["admin_token", "recognition.top_n"], "{shown}");
     assert!(!shown.contains("a-very-secret-token"));
+}
+
+#[test]
+fn no_secret_changes_while_the_server_runs() {
+    let toml =
+        "admin_token = \"a-secret\"\n[engines.cloudwalk]\nurl = \"http://h/\"\napp_id = \"a\"\napp_secret = \"s\"\n";
+    let live = Live::new(load(toml).expect("loads")).expect("settings");
+    let all = live.describe(&StoredSettings::new());
+    let secrets: Vec<_> = all.iter().filter(|setting| setting.value == "***").collect();
+    assert_eq!(
+        secrets.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
+        ["admin_token", "engines.cloudwalk.app_secret"]
+    );
+    // Values stand in the history as they are.
+    assert!(secrets.iter().all(|setting| !setting.applies_at_once));
+}
+
+#[test]
+fn patterns_fix_a_setting_or_a_section() {
+    let fixed = |pattern: &str, name| {
+        load(&format!("[settings]\nfixed = [{pattern:?}]")).map(|it| it.config.settings.fixes(name))
+    };
+    for (pattern, name, is_fixed) in [
+        ("log.*", "log.level", true),
+        ("log.level", "log.level", true),
+        ("*", "recognition.threshold", true),
+        ("engines.*", "engines.koala.url", true),
+        ("log.*", "login", false),
+        ("log.level", "log.format", false),
+    ] {
+        assert_eq!(fixed(pattern, name).expect("loads"), is_fixed, "{pattern} {name}");
+    }
+    for wrong in ["log", "log.le*", "logs.*", ""] {
+        let message = fixed(wrong, "log.level").expect_err("no such setting").to_string();
+        assert!(message.contains("settings.fixed"), "{wrong}: {message}");
+    }
 }
 
 #[test]

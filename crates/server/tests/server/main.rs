@@ -36,6 +36,7 @@ mod literals;
 mod metrics;
 mod recognition;
 mod requests;
+mod settings_command;
 mod start;
 mod statistics;
 mod store;
