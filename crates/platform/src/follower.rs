@@ -36,8 +36,6 @@ pub(crate) struct Follower {
     pub backlog: Arc<Mutex<Backlog>>,
     /// Algorithm of the engine's templates.
     pub algorithm: Algorithm,
-    /// Recognisability from which a face is in the index.
-    pub least_recognisability: f32,
     pub vault: Vault,
     pub keys: Arc<Keys>,
     pub tokens: Arc<Tokens>,
@@ -113,11 +111,17 @@ impl Follower {
         }
     }
 
+    /// Returns the recognisability from which a face is in the index.
+    fn least_recognisability(&self) -> f32 {
+        self.settings.load().recognition.loosest_gate().least()
+    }
+
     /// Returns the face for the index, if it has a template of the engine's algorithm and was not judged unrecognisable.
     /// Copied templates may come from another algorithm, and copied and imported ones passed no gate.
     fn indexed(&self, person: PersonId, face: FaceId, template: Option<&NewTemplate>) -> Option<IndexedFace> {
         let template = template.filter(|template| template.algorithm == self.algorithm)?;
-        if template.recognisability.is_some_and(|judged| !is_recognisable_enough(judged, self.least_recognisability)) {
+        if template.recognisability.is_some_and(|judged| !is_recognisable_enough(judged, self.least_recognisability()))
+        {
             return None;
         }
         Some(IndexedFace { person, face, template: template.vector.clone() })
@@ -140,7 +144,7 @@ impl Follower {
                 Some(IndexChange::FacesRemoved { library: *library_id, faces: face_ids.clone() })
             }
             Change::FaceJudged { library_id, face_id, recognisability } => {
-                let is_recognisable = is_recognisable_enough(*recognisability, self.least_recognisability);
+                let is_recognisable = is_recognisable_enough(*recognisability, self.least_recognisability());
                 (!is_recognisable).then(|| IndexChange::FacesRemoved { library: *library_id, faces: vec![*face_id] })
             }
             Change::LibraryRemoved { library_id } => Some(IndexChange::LibraryRemoved { library: *library_id }),

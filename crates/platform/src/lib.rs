@@ -198,8 +198,6 @@ struct Inner {
     warned_libraries: WarnedLibraries,
     jobs: Jobs,
     settings: LiveSettings,
-    /// Recognisability from which a face is in the galleries, since the start.
-    least_recognisability: f32,
 }
 
 impl Platform {
@@ -219,7 +217,6 @@ impl Platform {
         let (engines, live) = (engines.into(), settings.into());
         let settings = live.load();
         let fetchers = Arc::new(Fetchers::new(&settings)?);
-        let least_recognisability = settings.recognition.loosest_gate().least();
         let now = clock.now();
         for app in [ADMIN_APP, &settings.legacy_app] {
             apps::ensure_app(&store, app.to_owned(), now).await?;
@@ -255,7 +252,6 @@ impl Platform {
             engine: engines.builtin.clone(),
             backlog: Arc::default(),
             algorithm: engines.algorithm(),
-            least_recognisability,
             vault: Vault::new(key),
             keys: Arc::clone(&keys),
             tokens: Arc::clone(&tokens),
@@ -315,7 +311,6 @@ impl Platform {
             fetchers,
             webhooks_changed: Notify::new(),
             settings: live,
-            least_recognisability,
         };
         inner.load_templates().await?;
         Ok(Self { inner: Arc::new(inner) })
@@ -404,7 +399,7 @@ impl Inner {
     async fn load_templates(&self) -> Result<()> {
         let algorithm = &self.shared.algorithm;
         let engine = self.builtin.clone();
-        let least = self.least_recognisability;
+        let least = self.settings.load().recognition.loosest_gate().least();
         let left_out = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&left_out);
         let admit = move |rows: Vec<StoredTemplate>| {

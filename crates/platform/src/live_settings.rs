@@ -23,6 +23,10 @@ pub trait SettingRules: Send + Sync {
     /// Returns which of these values can't count, and why.
     fn rejected(&self, stored: &StoredSettings) -> BTreeMap<String, Rejection>;
 
+    /// Returns the minimum recognisability of the faces in the galleries: that of the loosest gate, with the values that can
+    /// count.
+    fn least_recognisability(&self, stored: &StoredSettings) -> f32;
+
     /// Puts the values in force that can count, in what the program holds beside the platform, and returns the settings of
     /// the platform. Must be quick and must not wait: it is called between the commit of a change and its answer.
     fn put_in_force(&self, stored: &StoredSettings) -> Settings;
@@ -173,6 +177,10 @@ struct Unchanging(Settings);
 impl SettingRules for Unchanging {
     fn rejected(&self, stored: &StoredSettings) -> BTreeMap<String, Rejection> {
         stored.keys().map(|name| (name.clone(), Rejection::NeedsRestart)).collect()
+    }
+
+    fn least_recognisability(&self, _: &StoredSettings) -> f32 {
+        self.0.recognition.loosest_gate().least()
     }
 
     fn put_in_force(&self, _: &StoredSettings) -> Settings {

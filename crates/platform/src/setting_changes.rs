@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use aicp_store::{NewSettingChange, SettingChange, Store, StoredSetting, Tx};
+use aicp_store::{Algorithm, NewSettingChange, SettingChange, Store, StoredSetting, Tx};
 use aicp_types::{Clock, SettingChangeId};
 use serde_json::Value;
 
@@ -29,12 +29,14 @@ pub struct SettingEditor {
     store: Store,
     rules: Arc<dyn SettingRules>,
     clock: Arc<dyn Clock>,
+    /// Algorithm of the templates in the galleries; `None`: there are no galleries.
+    algorithm: Option<Algorithm>,
 }
 
 impl SettingEditor {
     /// Changes the settings of a store that no server has open. Only who works on this machine can open one.
     pub fn new(store: Store, rules: Arc<dyn SettingRules>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, rules, clock }
+        Self { store, rules, clock, algorithm: None }
     }
 
     /// As [`Platform::set_setting`] for a local command.
@@ -88,14 +90,14 @@ impl SettingEditor {
             return Err(BadInput::SettingValue(format!("it has more than {MAX_VALUE_BYTES} bytes")).into());
         }
         let change = self.change(caller, name, Some(value), check_reason(reason)?, None);
-        let (rules, act) = (self.rules(), self.act(caller, "setting.set", name));
+        let (terms, act) = (self.terms(), self.act(caller, "setting.set", name));
         let set = self.store.write(move |tx| {
             Box::pin(async move {
                 let stored = stored_in(tx).await?;
                 if stored.get(&change.name).is_some_and(|known| Some(&known.value) == change.value.as_ref()) {
                     return Ok(None);
                 }
-                write(tx, rules.as_ref(), stored, change, act).await.map(Some)
+                write(tx, &terms, stored, change, act).await.map(Some)
             })
         });
         set.await
@@ -103,7 +105,7 @@ impl SettingEditor {
 
     async fn unset_by(&self, caller: &Caller, name: &str, reason: &str) -> Result<SettingChange> {
         let change = self.change(caller, name, None, check_reason(reason)?, None);
-        let (rules, act) = (self.rules(), self.act(caller, "setting.unset", name));
+        let (terms, act) = (self.terms(), self.act(caller, "setting.unset", name));
         // As a removal: it must be possible on a full disk.
         let unset = self.store.remove(move |tx| {
             Box::pin(async move {
@@ -111,7 +113,7 @@ impl SettingEditor {
                 if !stored.contains_key(&change.name) {
                     return Err(Missing::SettingValue.into());
                 }
-                write(tx, rules.as_ref(), stored, change, act).await
+                write(tx, &terms, stored, change, act).await
             })
         });
         unset.await
@@ -120,7 +122,7 @@ impl SettingEditor {
     async fn undo_by(&self, caller: &Caller, id: SettingChangeId, reason: Option<&str>) -> Result<SettingChange> {
         let reason = reason.map_or_else(|| Ok(format!("undoes change {id}")), check_reason)?;
         let change = self.change(caller, "", None, reason, Some(id));
-        let (rules, act) = (self.rules(), self.act(caller, "setting.undo", ""));
+        let (terms, act) = (self.terms(), self.act(caller, "setting.undo", ""));
         let undone = self.store.write(move |tx| {
             Box::pin(async move {
                 let undone = tx.setting_change(id).await?.ok_or(Missing::SettingChange)?;
@@ -132,14 +134,14 @@ impl SettingEditor {
                 let act = Act { target: target(&name), ..act };
                 let change = NewSettingChange { name, value: undone.old_value, ..change };
                 let stored = stored_in(tx).await?;
-                write(tx, rules.as_ref(), stored, change, act).await
+                write(tx, &terms, stored, change, act).await
             })
         });
         undone.await
     }
 
-    fn rules(&self) -> Arc<dyn SettingRules> {
-        Arc::clone(&self.rules)
+    fn terms(&self) -> Terms {
+        Terms { rules: Arc::clone(&self.rules), algorithm: self.algorithm.clone() }
     }
 
     fn act(&self, caller: &Caller, action: &str, name: &str) -> Act {
@@ -157,6 +159,12 @@ impl SettingEditor {
         let (name, actor) = (name.to_owned(), caller.name().to_owned());
         NewSettingChange { at: self.clock.now(), name, value, actor, reason, undoes }
     }
+}
+
+/// What a change is checked by.
+struct Terms {
+    rules: Arc<dyn SettingRules>,
+    algorithm: Option<Algorithm>,
 }
 
 /// Returns how the audit log names a setting.
@@ -179,15 +187,16 @@ async fn stored_in(tx: &mut Tx) -> Result<StoredSettings> {
     Ok(stored.into_iter().map(|setting| (setting.name.clone(), Arc::new(setting))).collect())
 }
 
-/// Writes a change, if no value is rejected afterwards that was not rejected before.
+/// Writes a change, if no value is rejected afterwards that was not rejected before. If the loosest gate changes, the
+/// galleries get the faces that it admits now, and lose those that it does not.
 async fn write(
     tx: &mut Tx,
-    rules: &dyn SettingRules,
+    Terms { rules, algorithm }: &Terms,
     mut stored: StoredSettings,
     change: NewSettingChange,
     act: Act,
 ) -> Result<SettingChange> {
-    let before = rules.rejected(&stored);
+    let (before, least_before) = (rules.rejected(&stored), rules.least_recognisability(&stored));
     match &change.value {
         Some(value) => {
             let (name, value) = (change.name.clone(), value.clone());
@@ -209,6 +218,13 @@ async fn write(
         return Err(BadInput::SettingValue(format!("{name} would not be allowed any more: {reason}")).into());
     }
     let made = tx.change_setting(change).await?;
+    let least = rules.least_recognisability(&stored);
+    if let Some(algorithm) = algorithm
+        && least != least_before
+    {
+        // After the change itself: the follower knows the new gate when it gets the faces.
+        tx.announce_minimum_recognisability(algorithm, least_before, least).await?;
+    }
     let state = |value: Option<&String>| {
         let value: Option<Value> = value.and_then(|text| serde_json::from_str(text).ok());
         let source = if value.is_some() { "database" } else { "base" };
@@ -228,7 +244,8 @@ async fn write(
 impl Platform {
     fn setting_editor(&self) -> SettingEditor {
         let (store, shared) = (self.inner.store.clone(), &self.inner.shared);
-        SettingEditor::new(store, self.inner.settings.rules(), Arc::clone(&shared.clock))
+        let (rules, clock) = (self.inner.settings.rules(), Arc::clone(&shared.clock));
+        SettingEditor { store, rules, clock, algorithm: Some(shared.algorithm.clone()) }
     }
 
     /// Describes every setting, with the values in force.

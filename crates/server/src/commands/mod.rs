@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aicp_backends::{Builtin, LocalIndex};
-use aicp_platform::{Platform, stored_settings};
+use aicp_platform::{LiveSettings, Platform, stored_settings};
 use aicp_store::Store;
 use aicp_types::SystemClock;
 use aicp_vision::{Biometrics, FaceModels, ModelPaths, Picture, RuntimeInfo, StartingPool, Vision};
@@ -62,7 +62,7 @@ async fn open_platform(live: &Arc<Live>, vision: Vision, admin_token: &str, swee
     let index = LocalIndex::start(vision.dimensions()).map_err(no_index)?;
     let builtin = Builtin::new(Arc::new(vision), Arc::new(index));
     let store = open_store(config).await?;
-    let settings = live.start(stored_settings(&store).await?);
+    let settings = LiveSettings::new(Arc::<Live>::clone(live), stored_settings(&store).await?);
     let (engines, replaceable) = engines::open(&live.load().engines, builtin)?;
     live.follow_with_engines(replaceable);
     if sweeps {

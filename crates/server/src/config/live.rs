@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use aicp_engines::ReplaceableEngine;
-use aicp_platform::settings::Recognition;
-use aicp_platform::{
-    LiveSettings, Rejection, SettingInfo, SettingRules, SettingSource, Settings, StoredInfo, StoredSettings,
-};
+use aicp_platform::{Rejection, SettingInfo, SettingRules, SettingSource, Settings, StoredInfo, StoredSettings};
 use aicp_settings::{Section, Setting};
 use aicp_store::StoredSetting;
 use arc_swap::ArcSwap;
@@ -30,8 +27,6 @@ pub(crate) struct Live {
     limits: OnceLock<ConnectionLimits>,
     /// The vendors' engines, once they are in use.
     engines: OnceLock<Vec<Arc<ReplaceableEngine>>>,
-    /// Minimum recognisability of the faces in the galleries, once these are loaded.
-    least_in_galleries: OnceLock<f32>,
 }
 
 impl Live {
@@ -48,7 +43,6 @@ impl Live {
             settings: Config::list(),
             limits: OnceLock::new(),
             engines: OnceLock::new(),
-            least_in_galleries: OnceLock::new(),
         })
     }
 
@@ -70,15 +64,6 @@ impl Live {
     /// Makes the vendors' engines follow.
     pub fn follow_with_engines(&self, engines: Vec<Arc<ReplaceableEngine>>) {
         let _ = self.engines.set(engines);
-    }
-
-    /// Returns the settings of the platform, with these values of the database. From now on the gate can't be looser than all
-    /// are now: the galleries are about to be loaded.
-    pub fn start(self: &Arc<Self>, stored: StoredSettings) -> LiveSettings {
-        let rules: Arc<Self> = Arc::clone(self);
-        let settings = LiveSettings::new(rules, stored);
-        let _ = self.least_in_galleries.set(least(&settings.load().recognition));
-        settings
     }
 
     /// Lists the settings with these values of the database as `name = value  # source`, with secrets masked: all, or those
@@ -160,14 +145,7 @@ impl Live {
         if engines::differ(&config.engines, &self.base.config.engines) {
             engines::check_replaceable(&config.engines, &self.base.config.engines).map_err(text)?;
         }
-        match self.least_in_galleries.get() {
-            Some(loaded) if least(&config.recognition) < *loaded => {
-                Err("a gate that is looser than all were at the start \
-                 needs a restart, as the galleries don't hold the faces that it admits"
-                    .to_owned())
-            }
-            _ => Ok(config),
-        }
+        Ok(config)
     }
 
     /// Returns a part of the settings as JSON, with secrets masked.
@@ -196,11 +174,6 @@ fn text(e: Error) -> String {
     }
 }
 
-/// Returns the least recognisability that a gate admits.
-fn least(recognition: &Recognition) -> f32 {
-    recognition.loosest_gate().least()
-}
-
 /// Sets the value of a dotted name.
 fn put(values: &mut Dict, name: &str, value: Value) {
     match name.split_once('.') {
@@ -216,6 +189,10 @@ fn put(values: &mut Dict, name: &str, value: Value) {
 impl SettingRules for Live {
     fn rejected(&self, stored: &StoredSettings) -> BTreeMap<String, Rejection> {
         self.resolve(stored).1
+    }
+
+    fn least_recognisability(&self, stored: &StoredSettings) -> f32 {
+        self.resolve(stored).0.recognition.loosest_gate().least()
     }
 
     fn put_in_force(&self, stored: &StoredSettings) -> Settings {

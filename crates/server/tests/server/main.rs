@@ -24,7 +24,7 @@ mod dialects;
 mod engine_crash;
 mod engines;
 mod face_api;
-mod gate;
+pub mod gate;
 mod golden;
 mod grants;
 mod high_availability;

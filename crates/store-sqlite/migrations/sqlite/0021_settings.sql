@@ -17,3 +17,6 @@ CREATE TABLE setting (
     value     TEXT    NOT NULL,                 -- JSON
     change_id INTEGER NOT NULL REFERENCES setting_change (id)
 ) WITHOUT ROWID;
+
+-- Faces that a looser gate admits, and a stricter one leaves out: the gates are settings that may change.
+CREATE INDEX template_by_low_recognisability ON template (recognisability) WHERE recognisability < 0.5;

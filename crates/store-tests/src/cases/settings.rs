@@ -42,7 +42,7 @@ pub async fn values_stay_and_each_change_is_recorded_with_what_was_before(harnes
     let history = rows.setting_changes(None, None, 10).await.expect("read");
     assert_eq!(history, [undone.clone(), other.clone(), second.clone(), first.clone()]);
     let page = rows.setting_changes(Some("b"), Some(undone.id), 1).await.expect("read");
-    assert_eq!(page, [second.clone()]);
+    assert_eq!(page, std::slice::from_ref(&second));
     assert_eq!(rows.setting_changes(Some("c"), None, 10).await.expect("read"), []);
     assert_eq!(rows.setting_change(other.id).await.expect("read"), Some(other));
     assert_eq!(rows.setting_change(SettingChangeId::new(99)).await.expect("read"), None);

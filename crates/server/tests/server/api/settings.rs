@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::{Rest, assert_problem, text};
 use crate::engine::{Engine, Vendor, key};
 use crate::fixture::{Server, Setup, wait_until};
+use crate::gate::dark;
 use crate::http::Answer;
-use crate::pictures::{obama, obama2};
+use crate::pictures::{biden, obama, obama2};
 
 fn put(admin: &Rest, name: &str, value: &Value, reason: &str) -> Answer {
     admin.json("PUT", &format!("/settings/{name}"), &json!({"value": value, "reason": reason}))
@@ -150,7 +151,6 @@ fn values_that_are_not_allowed_are_refused_with_the_reason() {
         ("recognition.threshold", Value::Null, 400, "settingNotValid", "recognition.threshold: invalid type"),
         ("recognition.top_n", json!(-1), 400, "settingNotValid", "recognition.top_n: invalid value"),
         ("recognition.app_gates", json!({"kiosk": "open"}), 400, "settingNotValid", "app_gates.kiosk: unknown variant"),
-        ("recognition.gate", json!("off"), 400, "settingNotValid", "needs a restart"),
         ("engines.koala.url", json!("http://127.0.0.1:9/"), 400, "settingNotValid", "with a restart only"),
         ("engines.koala.remote.timeout_ms", json!(2000), 400, "settingNotValid", "more than connect_timeout_ms"),
         ("log.level", json!("a=b=c"), 400, "settingNotValid", "log.level: "),
@@ -242,6 +242,30 @@ fn limits_and_the_level_of_the_log_change_at_once() {
     set(&admin, "log.level", &json!("aicp_store_sqlite=debug,info"));
     assert_eq!(admin.get("/storage").status, 200);
     wait_until("statements are logged", || server.has_logged("\"DEBUG\""));
+}
+
+#[test]
+fn galleries_hold_the_faces_that_the_loosest_gate_admits() {
+    let temp = tempfile::tempdir().expect("a temp dir");
+    let server = Setup::new(&["auto"]).data_dir(temp.path()).start();
+    let admin = Rest::admin(&server);
+    let library = admin.library("staff");
+    admin.person(&library, &[("name", "Ada")], &obama());
+    let path = format!("/libraries/{library}/people");
+    let enrol_dark = || admin.form("POST", &path, &[("name", "Joe")], &[("file", &dark(&biden()))]);
+    let searchable = |admin: &Rest| admin.get("/apps/admin/libraries").json()["libraries"][0]["faces"].clone();
+    assert_problem(&enrol_dark(), 422, "notRecognisable");
+    set(&admin, "recognition.app_gates", &json!({"admin": "off"}));
+    assert_eq!(enrol_dark().status, 201);
+    assert_eq!(searchable(&admin), 2);
+    assert_eq!(admin.delete("/settings/recognition.app_gates?reason=too%20many").status, 204);
+    assert_eq!(searchable(&admin), 1, "the gate leaves the dark face out");
+    assert_problem(&enrol_dark(), 422, "notRecognisable");
+    set(&admin, "recognition.gate", &json!("off"));
+    assert_eq!(searchable(&admin), 2, "it is back");
+    server.stop();
+    let server = Setup::new(&["auto"]).data_dir(temp.path()).start();
+    assert_eq!(searchable(&Rest::admin(&server)), 2);
 }
 
 #[test]
