@@ -151,6 +151,7 @@ macro_rules! suite {
             judgements {
                 recognisability_is_kept_with_a_template_however_it_is_stored
                 what_is_not_judged_is_told_page_by_page_until_it_is
+                faces_between_two_minima_are_told_as_added_or_removed
             }
             keys {
                 keys_round_trip_with_what_was_counted_of_them
