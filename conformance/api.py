@@ -42,11 +42,19 @@ ALIASES |= {"groups": "group", "members": "friend", "image": "picture", "a": "pi
 ALIASES |= {"fromEventId": "event", "personId": "person"}
 # Kinds of data, each made of those before.
 KINDS = ["app", "key", "library", "target", "person", "face", "account", "friend", "group", "webhook", "delivery", "entry"]
-KINDS += ["operator", "session", "token"]
+KINDS += ["operator", "session", "token", "setting", "change"]
+# Settings that may change to what they are already, without an effect on other requests: for `setting` and `change`.
+CHANGEABLE = [
+    *("webhooks.keep_deliveries", "webhooks.max_failures", "webhooks.retry_s", "webhooks.give_up_after_s"),
+    *("webhooks.timeout_s", "webhooks.at_once", "events.max_events", "events.max_streams", "events.max_streams_per_app"),
+    *("events.heartbeat_s", "events.retention_days", "jobs.export_hours", "jobs.max_files", "jobs.max_unpacked_mib"),
+    *("jobs.retention_days", "jobs.max_upload_mib", "console.max_users", "console.attempts_per_minute"),
+    *("statistics.max_rows", "statistics.retention_days", "recognition_log.max_entries", "fetch.at_once"),
+]
 # The operator who has sessions and tokens.
 OPERATOR = {"name": "operator-0", "password": "a pass phrase of some length"}
 # Operations that remove something, or forbid more of it, with the parameter that names it.
-REMOVES = re.compile(r"DELETE .*\{(\w+)\}|PUT .*\{(\w+)\}/(?:faces|quota)|POST .*\{(\w+)\}/drop")
+REMOVES = re.compile(r"DELETE .*\{(\w+)\}|PUT .*\{(\w+)\}/(?:faces|quota)|POST .*\{(\w+)\}/(?:drop|undo)")
 # Operations after which a person is not where they were.
 TAKES_PEOPLE = re.compile(r"POST (/erasures|.*/(move|merge|bulk-delete))$")
 # Operations that only an operator can succeed with, not the holder of the admin token, or that need a password.
@@ -200,7 +208,16 @@ def create(server: ApiServer, kind: str, name: str, ids: Ids) -> str:
             return server.call("POST", f"/webhooks/{first['webhook']}/test", json={})["id"]
         case "entry":
             return create_entry(server, library)
+        case "setting" | "change":
+            return change_setting(server, CHANGEABLE[int(name.split("-")[1]) + (1 + SPARE) * (kind == "change")], kind)
     return name
+
+
+def change_setting(server: ApiServer, name: str, kind: str) -> str:
+    """Gives a setting the value that it has. Returns its name, or the number of the change."""
+    value = server.call("GET", f"/settings/{name}")["value"]
+    changed = server.call("PUT", f"/settings/{name}", json={"value": value, "reason": "a test"})
+    return name if kind == "setting" else changed["stored"]["change"]
 
 
 def create_entry(server: ApiServer, library: str) -> str:
@@ -233,6 +250,8 @@ def prepare(server: ApiServer) -> Ids:
         ids |= {kind: created[:1], f"spare {kind}": created[1:]}
     library = f"/libraries/{ids['library'][0]}"
     done = [create_job(server, library, f"job-{number}", None) for number in range(1 + SPARE)]
+    # A number that `webhooks.keep_deliveries`, the first setting, may have.
+    ids["value"] = [1000]
     ids |= {"job": done[:1], "spare job": done[1:], "folder": [FOLDER.name]}
     ids["exported"] = [create_export(server)]
     for kind in ("paused", "resumed", "cancelled"):

@@ -240,6 +240,11 @@ class Matrix:
             ("POST", "/apps/alpha/keys"),
             ("DELETE", f"/apps/beta/keys/{key}"),
             ("GET", "/apps/alpha/libraries"),
+            ("GET", "/settings"),
+            ("PUT", "/settings/recognition.top_n"),
+            ("DELETE", "/settings/recognition.top_n"),
+            ("GET", "/setting-changes"),
+            ("POST", "/setting-changes/1/undo"),
         ]
         tokens = {
             "nothing": (None, "401"),

@@ -1,4 +1,4 @@
-//! What the server knows of itself: settings, models, version, storage, retention.
+//! What the server knows of itself: models, version, storage, retention.
 
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ use crate::tags;
 
 pub(crate) fn routes() -> OpenApiRouter<Platform> {
     OpenApiRouter::new()
-        .routes(routes!(list_settings))
         .routes(routes!(list_models))
         .routes(routes!(get_version))
         .routes(routes!(get_storage))
@@ -27,43 +26,8 @@ pub(crate) fn routes() -> OpenApiRouter<Platform> {
 /// Facts that the server was started with.
 #[derive(Debug, Default)]
 pub struct About {
-    /// Every setting.
-    pub settings: Vec<ShownSetting>,
     /// Every file of the models folder.
     pub models: Vec<ShownModel>,
-}
-
-/// Where the value of a setting comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum SettingSource {
-    /// It is not set.
-    Default,
-    /// The settings file.
-    File,
-    /// The environment.
-    Environment,
-    /// The command line.
-    CommandLine,
-}
-
-/// A setting in force.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ShownSetting {
-    /// Name.
-    #[schema(example = "recognition.threshold")]
-    pub name: String,
-    /// Value; `null` if it has none. Secrets are `"***"`.
-    pub value: serde_json::Value,
-    /// Value unless it is set.
-    pub default: serde_json::Value,
-    /// Where the value comes from.
-    pub source: SettingSource,
-    /// What it means.
-    pub description: String,
-    /// Allowed values, if more than the type restricts them.
-    pub must_be: Option<String>,
 }
 
 /// A file of the models folder.
@@ -100,15 +64,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Known {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         parts.extensions.get::<Arc<About>>().cloned().map(Self).ok_or_else(Problem::internal)
     }
-}
-
-/// List the settings in force
-///
-/// With their values, defaults and sources. Secrets are redacted.
-#[utoipa::path(get, path = "/settings", tag = tags::SYSTEM, security(("token" = ["administrator"])),
-    responses((status = OK, description = "The settings", body = Page<ShownSetting>)))]
-async fn list_settings(Known(about): Known) -> axum::Json<Page<ShownSetting>> {
-    axum::Json(Page::whole(about.settings.clone()))
 }
 
 /// List the models

@@ -338,7 +338,8 @@ struct ShownCapability {
 #[utoipa::path(get, path = "/capabilities", tag = tags::APPS, security(("token" = ["administrator"])),
     responses((status = OK, description = "The capabilities", body = Page<ShownCapability>)))]
 async fn list_capabilities(State(platform): State<Platform>, Who(_): Who) -> Result<axum::Json<Page<ShownCapability>>> {
-    let known = platform.settings().authorization.capabilities.iter().map(|(id, areas)| ShownCapability {
+    let settings = platform.settings();
+    let known = settings.authorization.capabilities.iter().map(|(id, areas)| ShownCapability {
         id: id.to_owned(),
         areas: areas.iter().map(|area| area.name().to_owned()).collect(),
     });

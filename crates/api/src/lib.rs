@@ -42,6 +42,7 @@ mod recognition_log;
 mod reports;
 mod revision;
 mod session;
+mod setting_changes;
 mod settings;
 mod statistics;
 mod system;
@@ -78,11 +79,12 @@ use rate_limit::Limits;
 use session::SessionRules;
 use uploads::Received;
 
-pub use about::{About, SettingSource, ShownModel, ShownSetting};
+pub use about::{About, ShownModel};
 pub use cors::Origin;
 pub use docs::openapi;
 pub use events::event_json;
 pub use keys::{ShownApp, ShownApps, ShownKey, ShownKeys};
+pub use setting_changes::{ChangedValue, ShownSettingChange};
 pub use settings::Settings;
 
 /// Path below which the operations are.

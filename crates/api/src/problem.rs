@@ -210,6 +210,9 @@ fn of_missing(missing: Missing) -> &'static str {
         Missing::Person => "personNotFound",
         Missing::Picture => "pictureNotFound",
         Missing::Relation => "relationNotFound",
+        Missing::Setting => "settingNotFound",
+        Missing::SettingChange => "settingChangeNotFound",
+        Missing::SettingValue => "settingNotChanged",
         Missing::Session => "sessionNotFound",
         Missing::Webhook => "webhookNotFound",
         Missing::Template => "templateNotFound",
@@ -258,6 +261,8 @@ fn of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::NotLive => "notLive",
         Refusal::NotRecognisable(_) => "notRecognisable",
         Refusal::Quality(_) => "qualityTooLow",
+        Refusal::SettingChanged { .. } => "settingChangedSince",
+        Refusal::SettingLocked(_) => "settingLocked",
         Refusal::TooTight => "faceTooTight",
         Refusal::TooManyAttempts => "tooManyAttempts",
         Refusal::WrongPassword => "wrongPassword",
@@ -268,7 +273,7 @@ fn status_of_refusal(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Login => StatusCode::UNAUTHORIZED,
         Refusal::Forbidden | Refusal::NoRegistration | Refusal::WrongPassword => StatusCode::FORBIDDEN,
-        Refusal::JobState => StatusCode::CONFLICT,
+        Refusal::JobState | Refusal::SettingChanged { .. } | Refusal::SettingLocked(_) => StatusCode::CONFLICT,
         Refusal::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Engine { .. }
         | Refusal::NoFace
@@ -289,6 +294,8 @@ fn of_input(input: &BadInput) -> &'static str {
         BadInput::NotFetched(_) => "pictureNotFetched",
         BadInput::OperatorName { .. } => "nameNotValid",
         BadInput::Password { .. } => "passwordNotValid",
+        BadInput::Reason { .. } => "reasonNotValid",
+        BadInput::SettingValue(_) => "settingNotValid",
         BadInput::Target(_) => "targetNotValid",
         BadInput::Picture(_) => "pictureNotReadable",
     }

@@ -11,6 +11,7 @@ mod error;
 mod koala;
 mod ranked;
 mod remote;
+mod replaceable;
 mod settings;
 
 pub use cloudwalk::Cloudwalk;
@@ -19,4 +20,5 @@ pub use engine::{
 };
 pub use error::{BoxError, Error, Result};
 pub use koala::Koala;
+pub use replaceable::ReplaceableEngine;
 pub use settings::{CloudwalkSettings, EngineSettings, KoalaPaths, KoalaSettings, RemoteSettings};

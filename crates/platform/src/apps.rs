@@ -307,11 +307,11 @@ impl Platform {
     }
 
     fn is_reserved(&self, app_id: &str) -> bool {
-        app_id == ADMIN_APP || app_id == self.inner.settings.legacy_app
+        app_id == ADMIN_APP || app_id == self.inner.settings.load().legacy_app
     }
 
     fn require_known(&self, capabilities: &[String]) -> Result<()> {
-        let known = |id: &String| self.inner.settings.authorization.capabilities.knows(id);
+        let known = |id: &String| self.inner.settings.load().authorization.capabilities.knows(id);
         if capabilities.iter().all(known) { Ok(()) } else { Err(Error::Missing(Missing::Capability)) }
     }
 }

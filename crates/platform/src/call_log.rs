@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::live_settings::LiveSettings;
 use crate::statistics::sums::append_calls;
 use crate::{Error, Internal, Platform, Result};
 
@@ -85,12 +86,12 @@ pub(crate) struct CallLog {
 }
 
 impl CallLog {
-    pub fn start(store: Store, clock: Arc<dyn Clock>, zone: TimeZone, retention_days: u32) -> Self {
+    pub fn start(store: Store, clock: Arc<dyn Clock>, zone: TimeZone, settings: LiveSettings) -> Self {
         let (buffer, messages) = mpsc::channel(BUFFER_RECORDS);
         let dropped = Arc::new(AtomicU64::new(0));
         let closing = Arc::new(AtomicBool::new(false));
         let (of_writer, is_closing) = (Arc::clone(&dropped), Arc::clone(&closing));
-        let writer = Writer { store, clock, zone, dropped: of_writer, closing: is_closing, retention_days };
+        let writer = Writer { store, clock, zone, dropped: of_writer, closing: is_closing, settings };
         Self { buffer, dropped, closing, task: Mutex::new(Some(tokio::spawn(writer.run(messages)))) }
     }
 
@@ -134,7 +135,7 @@ struct Writer {
     clock: Arc<dyn Clock>,
     /// Zone of the days of the statistics.
     zone: TimeZone,
-    retention_days: u32,
+    settings: LiveSettings,
 }
 
 impl Writer {
@@ -204,10 +205,11 @@ impl Writer {
 
     /// Deletes a batch of expired records. Returns whether there may be more.
     async fn delete_old(&self) -> bool {
-        if self.retention_days == 0 {
+        let retention_days = self.settings.load().statistics.retention_days;
+        if retention_days == 0 {
             return false;
         }
-        let oldest = self.clock.now().saturating_sub(DAY * self.retention_days);
+        let oldest = self.clock.now().saturating_sub(DAY * retention_days);
         let deleted: aicp_store::Result<u64> = self
             .store
             .remove(move |tx| Box::pin(async move { tx.delete_calls_before(oldest, DELETE_BATCH_ROWS).await }))
@@ -287,6 +289,13 @@ mod tests {
     use aicp_types::{SystemClock, TraceId};
 
     use super::*;
+    use crate::Settings;
+    use crate::settings::Statistics;
+
+    fn unlimited() -> LiveSettings {
+        let statistics = Statistics { retention_days: 0, ..Statistics::default() };
+        Settings { statistics, ..Settings::default() }.into()
+    }
 
     fn call(number: i64) -> LoggedCall {
         LoggedCall {
@@ -310,7 +319,7 @@ mod tests {
     async fn what_was_recorded_is_written_before_the_log_closes() {
         let folder = tempfile::tempdir().expect("a temp dir");
         let store = aicp_store_sqlite::open(folder.path(), Arc::new(SystemClock)).await.expect("opens");
-        let log = CallLog::start(store.clone(), Arc::new(SystemClock), TimeZone::UTC, 0);
+        let log = CallLog::start(store.clone(), Arc::new(SystemClock), TimeZone::UTC, unlimited());
         (0..2500).for_each(|id| log.push(call(id)));
         log.close().await;
         let mut rows = store.rows().await.expect("reads");
@@ -324,7 +333,7 @@ mod tests {
     async fn a_store_that_takes_nothing_holds_nobody_up() {
         let folder = tempfile::tempdir().expect("a temp dir");
         let store = aicp_store_sqlite::open(folder.path(), Arc::new(SystemClock)).await.expect("opens");
-        let log = CallLog::start(store.clone(), Arc::new(SystemClock), TimeZone::UTC, 0);
+        let log = CallLog::start(store.clone(), Arc::new(SystemClock), TimeZone::UTC, unlimited());
         store.close().await.expect("closes");
         let more_than_fit = BUFFER_RECORDS as i64 + 10;
         (0..more_than_fit).for_each(|id| log.push(call(id)));

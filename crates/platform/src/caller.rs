@@ -275,13 +275,13 @@ impl Platform {
     /// # Errors
     /// [`TokenError::Missing`] if such calls are not allowed.
     pub fn anonymous_caller(&self) -> Result<Caller, TokenError> {
-        let settings = &self.inner.settings;
+        let settings = self.inner.settings.load();
         if settings.anonymous { Ok(self.legacy_caller()) } else { Err(TokenError::Missing) }
     }
 
     /// Returns a caller without a token, for calls that a setting of their own opens.
     pub fn legacy_caller(&self) -> Caller {
-        Caller::anonymous(&self.inner.settings.legacy_app)
+        Caller::anonymous(&self.inner.settings.load().legacy_app)
     }
 
     /// Returns the caller of the console's calls before a login. They count for the app of the administrator.

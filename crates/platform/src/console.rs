@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aicp_store::{ConsoleUser, NewConsoleUser, NewLibrary};
+use arc_swap::ArcSwapOption;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use bytes::Bytes;
@@ -63,18 +64,33 @@ pub struct Session {
 
 /// Limits login attempts by address and by user name, and the number of concurrent password hashes.
 pub(crate) struct LoginThrottle {
-    by_address: Throttle,
-    by_name: Throttle,
+    counts: ArcSwapOption<Attempts>,
     hashing: Arc<Semaphore>,
 }
 
+/// Attempts of a minute, under one limit.
+struct Attempts {
+    per_minute: NonZeroU32,
+    by_address: Throttle,
+    by_name: Throttle,
+}
+
+impl Default for LoginThrottle {
+    fn default() -> Self {
+        Self { counts: ArcSwapOption::empty(), hashing: Arc::new(Semaphore::new(MAX_CONCURRENT_HASHES)) }
+    }
+}
+
 impl LoginThrottle {
-    pub fn new(attempts_a_minute: NonZeroU32) -> Self {
-        Self {
-            by_address: Throttle::new(attempts_a_minute),
-            by_name: Throttle::new(attempts_a_minute),
-            hashing: Arc::new(Semaphore::new(MAX_CONCURRENT_HASHES)),
+    /// Returns the attempts under this limit. They are counted anew when it changes.
+    fn attempts(&self, per_minute: NonZeroU32) -> Arc<Attempts> {
+        if let Some(known) = self.counts.load_full().filter(|known| known.per_minute == per_minute) {
+            return known;
         }
+        let (by_address, by_name) = (Throttle::new(per_minute), Throttle::new(per_minute));
+        let fresh = Arc::new(Attempts { per_minute, by_address, by_name });
+        self.counts.store(Some(Arc::clone(&fresh)));
+        fresh
     }
 }
 
@@ -100,7 +116,7 @@ impl Platform {
     /// # Errors
     /// [`Refusal::NoRegistration`] if nobody may, [`Refusal::Forbidden`] if only the administrator may.
     pub fn may_register(&self, caller: &Caller) -> Result<()> {
-        match self.inner.settings.console.registration.unwrap_or(RegistrationPolicy::Admin) {
+        match self.inner.settings.load().console.registration.unwrap_or(RegistrationPolicy::Admin) {
             RegistrationPolicy::Open => Ok(()),
             RegistrationPolicy::Admin if caller.is_administrator() => Ok(()),
             RegistrationPolicy::Admin => Err(Refusal::Forbidden.into()),
@@ -126,7 +142,7 @@ impl Platform {
         if store.rows().await?.user_by_name(&registration.username).await?.is_some() {
             return Err(Error::Exists(Existing::User));
         }
-        if store.rows().await?.user_count().await? >= self.inner.settings.console.max_users {
+        if store.rows().await?.user_count().await? >= self.inner.settings.load().console.max_users {
             return Err(Error::Full(Limit::Users));
         }
         // Whoever registers a user, the user belongs to the app of the console.
@@ -171,7 +187,7 @@ impl Platform {
     /// [`Refusal::NoFace`], [`Error::Busy`].
     pub async fn login_with_face(&self, picture: Bytes, client: Option<IpAddr>) -> Result<Session> {
         self.admit_address(client)?;
-        let gates = Gates { liveness: self.inner.settings.console.login_liveness, ..Gates::default() };
+        let gates = Gates { liveness: self.inner.settings.load().console.login_liveness, ..Gates::default() };
         let caller = self.console_caller();
         self.pass_gates(&caller, gates, &picture).await?;
         let library = self.login_library().await?;
@@ -231,17 +247,18 @@ impl Platform {
         Ok(Session { token, username: user.username, life: SESSION_LIFETIME })
     }
 
+    fn attempts(&self) -> Arc<Attempts> {
+        self.inner.login_throttle.attempts(self.settings().console.attempts_per_minute)
+    }
+
     /// Counts an attempt to log in under a name.
     pub(crate) fn admit_name(&self, name: String) -> Result<()> {
-        self.inner.login_throttle.by_name.admit(name)
+        self.attempts().by_name.admit(name)
     }
 
     /// Counts an attempt to log in from an address.
     pub(crate) fn admit_address(&self, client: Option<IpAddr>) -> Result<()> {
-        self.inner
-            .login_throttle
-            .by_address
-            .admit(client.map_or_else(String::new, |client| throttle_key(client).to_string()))
+        self.attempts().by_address.admit(client.map_or_else(String::new, |client| throttle_key(client).to_string()))
     }
 
     async fn login_library(&self) -> Result<Library> {

@@ -91,6 +91,15 @@ pub enum Missing {
     /// The library has no such relation of groups.
     #[error("relation")]
     Relation,
+    /// There is no such setting.
+    #[error("setting")]
+    Setting,
+    /// The history of the settings has no such change.
+    #[error("change of a setting")]
+    SettingChange,
+    /// The database has no value for the setting.
+    #[error("value in the database")]
+    SettingValue,
     /// The operator has no such session or token.
     #[error("session")]
     Session,
@@ -210,6 +219,17 @@ pub enum Refusal {
     /// The picture fails the quality control.
     #[error("the picture is not good enough: {0}")]
     Quality(QualityFault),
+    /// The setting was changed again since.
+    #[error("{name} was changed again since, by change {id}")]
+    SettingChanged {
+        /// The setting.
+        name: String,
+        /// Its last change.
+        id: aicp_types::SettingChangeId,
+    },
+    /// The setting can't be changed while the program runs.
+    #[error("the setting can't be changed: {0}")]
+    SettingLocked(crate::Rejection),
     /// The picture shows too little around the face to judge liveness.
     #[error("too little around the face to tell whether it is live")]
     TooTight,
@@ -256,6 +276,15 @@ pub enum BadInput {
         /// Maximum length in bytes.
         most: usize,
     },
+    /// The reason of a change is missing or too long.
+    #[error("a reason has 1 to {most} characters, without control characters")]
+    Reason {
+        /// Maximum length in characters.
+        most: usize,
+    },
+    /// The setting does not admit the value.
+    #[error("{0}")]
+    SettingValue(String),
     /// Nothing can be posted to the target of a webhook.
     #[error("not a target: {0}")]
     Target(aicp_fetch::Error),

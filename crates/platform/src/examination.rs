@@ -123,6 +123,6 @@ impl Platform {
     /// recognisable.
     pub fn is_good(&self, score: f32, grades: Option<[Grade; 5]>, is_recognisable: bool) -> bool {
         let is_poor = grades.is_some_and(|grades| grades.contains(&Grade::Poor));
-        score >= self.inner.settings.quality.threshold && !is_poor && is_recognisable
+        score >= self.inner.settings.load().quality.threshold && !is_poor && is_recognisable
     }
 }

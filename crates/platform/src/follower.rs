@@ -13,9 +13,11 @@ use tokio::sync::Mutex;
 
 use crate::apps::Tokens;
 use crate::background::drive;
+use crate::downloads::Fetchers;
 use crate::events::EventLog;
 use crate::keys::Keys;
 use crate::libraries::LibraryCache;
+use crate::live_settings::LiveSettings;
 use crate::operators::OperatorDirectory;
 use crate::people::DirectoryCache;
 use crate::quotas::Quotas;
@@ -34,8 +36,6 @@ pub(crate) struct Follower {
     pub backlog: Arc<Mutex<Backlog>>,
     /// Algorithm of the engine's templates.
     pub algorithm: Algorithm,
-    /// Recognisability from which a face is in the index.
-    pub least_recognisability: f32,
     pub vault: Vault,
     pub keys: Arc<Keys>,
     pub tokens: Arc<Tokens>,
@@ -45,6 +45,8 @@ pub(crate) struct Follower {
     pub directory: Arc<DirectoryCache>,
     pub friend_groups: Arc<FriendGroupCache>,
     pub events: EventLog,
+    pub settings: LiveSettings,
+    pub fetchers: Arc<Fetchers>,
 }
 
 impl Observer for Follower {
@@ -90,6 +92,10 @@ impl Follower {
             }
             Change::OperatorTokenChanged { token_id, token } => self.operators.apply_token(*token_id, token.as_ref()),
             Change::QuotaChanged { quota } => self.quotas.apply(quota),
+            Change::SettingChanged { name, setting, .. } => {
+                self.settings.apply(name, setting.as_ref());
+                self.fetchers.follow(&self.settings.load());
+            }
             Change::FriendGroupsChanged { app_id, user_id, .. } => self.friend_groups.invalidate(app_id, user_id),
             Change::PersonChanged { library_id, public_id } => self.directory.invalidate(*library_id, *public_id),
             Change::LibraryChanged { app_id, library_id } => self.libraries.invalidate_names(app_id, *library_id),
@@ -105,11 +111,17 @@ impl Follower {
         }
     }
 
+    /// Returns the recognisability from which a face is in the index.
+    fn least_recognisability(&self) -> f32 {
+        self.settings.load().recognition.loosest_gate().least()
+    }
+
     /// Returns the face for the index, if it has a template of the engine's algorithm and was not judged unrecognisable.
     /// Copied templates may come from another algorithm, and copied and imported ones passed no gate.
     fn indexed(&self, person: PersonId, face: FaceId, template: Option<&NewTemplate>) -> Option<IndexedFace> {
         let template = template.filter(|template| template.algorithm == self.algorithm)?;
-        if template.recognisability.is_some_and(|judged| !is_recognisable_enough(judged, self.least_recognisability)) {
+        if template.recognisability.is_some_and(|judged| !is_recognisable_enough(judged, self.least_recognisability()))
+        {
             return None;
         }
         Some(IndexedFace { person, face, template: template.vector.clone() })
@@ -132,7 +144,7 @@ impl Follower {
                 Some(IndexChange::FacesRemoved { library: *library_id, faces: face_ids.clone() })
             }
             Change::FaceJudged { library_id, face_id, recognisability } => {
-                let is_recognisable = is_recognisable_enough(*recognisability, self.least_recognisability);
+                let is_recognisable = is_recognisable_enough(*recognisability, self.least_recognisability());
                 (!is_recognisable).then(|| IndexChange::FacesRemoved { library: *library_id, faces: vec![*face_id] })
             }
             Change::LibraryRemoved { library_id } => Some(IndexChange::LibraryRemoved { library: *library_id }),
@@ -140,6 +152,7 @@ impl Follower {
             | Change::LibraryChanged { .. }
             | Change::GrantChanged { .. }
             | Change::QuotaChanged { .. }
+            | Change::SettingChanged { .. }
             | Change::KeyChanged { .. }
             | Change::OperatorChanged { .. }
             | Change::OperatorTokenChanged { .. }

@@ -38,7 +38,7 @@ pub enum RecognitionGate {
 
 impl RecognitionGate {
     /// Returns the minimum recognisability, 0..1.
-    pub(crate) fn least(self) -> f32 {
+    pub fn least(self) -> f32 {
         match self {
             Self::On => RECOGNISABLE,
             Self::Loose => RECOGNISABLE / 5.0,

@@ -76,7 +76,7 @@ impl Platform {
         let stored = store
             .write_always(move |tx| Box::pin(async move { tx.set_recognisability(face_id, recognisability).await }));
         stored.await.map_err(|e| Error::Internal(Internal::Store(e)))?;
-        let least = self.inner.settings.recognition.loosest_gate().least();
+        let least = self.inner.settings.load().recognition.loosest_gate().least();
         let is_recognisable = is_recognisable_enough(recognisability, least);
         if !is_recognisable {
             tracing::info!(

@@ -32,6 +32,7 @@ mod keys;
 mod libraries;
 mod links;
 mod lists;
+mod live_settings;
 mod locks;
 mod numbers;
 mod operators;
@@ -45,6 +46,7 @@ mod recognition;
 mod recognition_log;
 mod scans;
 mod secrets;
+mod setting_changes;
 pub mod settings;
 mod shared;
 mod social;
@@ -72,7 +74,8 @@ pub use aicp_store::{
     EventFilter, EventKind, Face, Grant, GrantState, Group, GroupKind, JobItemState, JobState, Library, LibraryCounts,
     LibraryFilter, LogFilter, LoggedCall, NewEvent, NewTemplate, OperatorToken, OperatorTokenKind, OutboxAction,
     OutboxCount, OutboxFilter, Page, Person, PersonChanges, PersonFilter, PersonOrder, Profile, Quota, RecognisedFace,
-    RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, StoredApp, SyncRelation, Webhook, md5_hex,
+    RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, SettingChange, StoredApp, SyncRelation,
+    Webhook, md5_hex,
 };
 pub use apps::ExtendedGrant;
 pub use audit::{AuditCheck, Origin};
@@ -94,6 +97,9 @@ pub use jobs::{
 pub use keys::{
     AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyState, KeyText, Keyring, NewKey, QuotaError, SignatureUse,
 };
+pub use live_settings::{
+    LiveSettings, Rejection, SettingInfo, SettingRules, SettingSource, StoredInfo, StoredSettings,
+};
 pub use numbers::Numbers;
 pub use operators::{NewOperator, NewSecret, OperatorChanges, OperatorInfo, OperatorRole};
 pub use outbox::{EngineHealth, HealthCheck, OutboxEntry};
@@ -106,6 +112,7 @@ pub use quotas::{LimitState, QuotaExceeded, QuotaUsage, Window};
 pub use recognition::{FaceMatches, Identification, Match};
 pub use recognition_log::{DEFAULT_KEEP_DAYS, MAX_ENTRY_SIDE, MAX_KEEP_DAYS};
 pub use secrets::{MasterKey, new_token};
+pub use setting_changes::{MAX_REASON_CHARS, SettingEditor, stored_settings};
 pub use settings::Settings;
 pub use social::{
     Account, CustomValue, Friend, FriendError, FriendFields, FriendGroup, FriendGroups, FriendOutcome, FriendPage,
@@ -120,13 +127,13 @@ pub use user_ids::user_id_of;
 pub use webhooks::{DeliveryReport, RenderEvent, WebhookData};
 
 use aicp_backends::{Builtin, IndexedFace, TemplateRow};
-use aicp_fetch::Fetcher;
 use aicp_store::{Store, TemplateRow as StoredTemplate};
 use aicp_types::{Clock, Node, PersonId, UnixMillis};
 use apps::Tokens;
 use background::drive;
 use call_log::CallLog;
 use console::LoginThrottle;
+use downloads::Fetchers;
 use engines::Backends;
 use events::EventLog;
 use follower::Follower;
@@ -165,9 +172,7 @@ struct Inner {
     builtin: Builtin,
     backends: Backends,
     outbox: Arc<Outbox>,
-    fetcher: Fetcher,
-    /// Posts events to the targets of webhooks.
-    poster: Fetcher,
+    fetchers: Arc<Fetchers>,
     /// Told when a webhook was changed, or is asked for a delivery.
     webhooks_changed: Notify,
     signer: Signer,
@@ -192,7 +197,7 @@ struct Inner {
     single_calls: Arc<Semaphore>,
     warned_libraries: WarnedLibraries,
     jobs: Jobs,
-    settings: Settings,
+    settings: LiveSettings,
 }
 
 impl Platform {
@@ -206,13 +211,12 @@ impl Platform {
         engines: impl Into<Engines>,
         key: &MasterKey,
         admin_token: &str,
-        settings: Settings,
+        settings: impl Into<LiveSettings>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let engines = engines.into();
-        let fetcher =
-            settings.fetch.limits().and_then(Fetcher::new).map_err(|e| Error::Internal(Internal::Fetching(e)))?;
-        let poster = webhooks::poster(&settings.fetch, &settings.webhooks)?;
+        let (engines, live) = (engines.into(), settings.into());
+        let settings = live.load();
+        let fetchers = Arc::new(Fetchers::new(&settings)?);
         let now = clock.now();
         for app in [ADMIN_APP, &settings.legacy_app] {
             apps::ensure_app(&store, app.to_owned(), now).await?;
@@ -243,12 +247,11 @@ impl Platform {
         let operators = Arc::new(OperatorDirectory::load(&store, admin_token, now).await?);
         let (libraries, directory) = (Arc::<LibraryCache>::default(), Arc::<DirectoryCache>::default());
         let friend_groups = Arc::<FriendGroupCache>::default();
-        let events = EventLog::start(store.clone(), Arc::clone(&clock), &settings.events);
+        let events = EventLog::start(store.clone(), Arc::clone(&clock), live.clone());
         store.observe(Arc::new(Follower {
             engine: engines.builtin.clone(),
             backlog: Arc::default(),
             algorithm: engines.algorithm(),
-            least_recognisability: settings.recognition.loosest_gate().least(),
             vault: Vault::new(key),
             keys: Arc::clone(&keys),
             tokens: Arc::clone(&tokens),
@@ -258,6 +261,8 @@ impl Platform {
             directory: Arc::clone(&directory),
             friend_groups: Arc::clone(&friend_groups),
             events: events.clone(),
+            settings: live.clone(),
+            fetchers: Arc::clone(&fetchers),
         }));
         let shared = Arc::new(Shared {
             store: store.clone(),
@@ -265,7 +270,7 @@ impl Platform {
             clock: Arc::clone(&clock),
             algorithm: engines.algorithm(),
         });
-        let outbox = Arc::new(Outbox::new(Arc::clone(&shared), engines.remote.clone(), settings.outbox.auto_replay));
+        let outbox = Arc::new(Outbox::new(Arc::clone(&shared), engines.remote.clone(), live.clone()));
         let inner = Inner {
             backends: Backends::new(&engines, &shared, &outbox)?,
             signer: Signer::new(key),
@@ -276,20 +281,20 @@ impl Platform {
                 store.clone(),
                 Arc::clone(&clock),
                 settings.statistics.zone.time_zone().clone(),
-                settings.statistics.retention_days,
+                live.clone(),
             ),
             events,
             recognition_log: RecognitionLog::start(
                 store.clone(),
                 engines.builtin.clone(),
                 Arc::clone(&clock),
-                &settings.recognition_log,
+                live.clone(),
             )
             .await?,
             keys,
             quotas,
             rates: AppRates::default(),
-            login_throttle: LoginThrottle::new(settings.console.attempts_per_minute),
+            login_throttle: LoginThrottle::default(),
             identity_locks: KeyedLock::default(),
             person_locks: KeyedLock::default(),
             scans: Scans::default(),
@@ -303,10 +308,9 @@ impl Platform {
             shared,
             builtin: engines.builtin,
             outbox,
-            fetcher,
-            poster,
+            fetchers,
             webhooks_changed: Notify::new(),
-            settings,
+            settings: live,
         };
         inner.load_templates().await?;
         Ok(Self { inner: Arc::new(inner) })
@@ -317,9 +321,9 @@ impl Platform {
         self.inner.shared.now()
     }
 
-    /// Returns the settings.
-    pub fn settings(&self) -> &Settings {
-        &self.inner.settings
+    /// Returns the settings in force now.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.inner.settings.load()
     }
 
     /// Returns the algorithm of the templates of the built-in engine.
@@ -365,9 +369,9 @@ impl Platform {
 
     /// Starts the health checks of remote engines; they run until the returned task is closed.
     pub fn start_engine_monitor(&self) -> Background {
-        let (outbox, interval) = (Arc::downgrade(&self.inner.outbox), self.inner.settings.outbox.interval_s.duration());
+        let (outbox, settings) = (Arc::downgrade(&self.inner.outbox), self.inner.settings.clone());
         let events = self.inner.events.clone();
-        Background::start(move |stop| outbox::monitor_engines(outbox, interval, events, stop))
+        Background::start(move |stop| outbox::monitor_engines(outbox, settings, events, stop))
     }
 
     /// Starts to compute the missing recognisability of faces enrolled by older versions; runs until all are done or
@@ -395,7 +399,7 @@ impl Inner {
     async fn load_templates(&self) -> Result<()> {
         let algorithm = &self.shared.algorithm;
         let engine = self.builtin.clone();
-        let least = self.settings.recognition.loosest_gate().least();
+        let least = self.settings.load().recognition.loosest_gate().least();
         let left_out = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&left_out);
         let admit = move |rows: Vec<StoredTemplate>| {

@@ -52,7 +52,7 @@ impl Platform {
         let backends = &self.inner.backends;
         let backend = engine.map_or(Ok(backends.default()), |name| backends.named(name))?;
         caller.note_engine(backend.name());
-        let of_all = Some(self.inner.settings.max_libraries).filter(|limit| *limit > 0);
+        let of_all = Some(self.inner.settings.load().max_libraries).filter(|limit| *limit > 0);
         let of_app = self.max_libraries_of(caller.app_id());
         let at_most = at_most.into_iter().chain(of_all).chain(of_app).min();
         let new = NewLibrary {

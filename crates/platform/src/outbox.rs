@@ -27,6 +27,7 @@ use attempts::Outcome;
 use rules::{DropRequest, NewWrite};
 
 use crate::background::run_detached;
+use crate::live_settings::LiveSettings;
 use crate::locks::KeyedLock;
 use crate::shared::Shared;
 use crate::{Caller, Face, Library, Missing, Person, PersonChanges, Platform, Result};
@@ -142,8 +143,7 @@ impl Platform {
 pub(crate) struct Outbox {
     shared: Arc<Shared>,
     engines: Vec<Arc<dyn RemoteEngine>>,
-    /// Whether waiting writes are replayed once their engine answers again.
-    auto_replay: bool,
+    settings: LiveSettings,
     /// Serialises the writes of a library.
     library_writes: KeyedLock<LibraryId>,
     /// Tells the monitor that a write waits.
@@ -152,11 +152,11 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub fn new(shared: Arc<Shared>, engines: Vec<Arc<dyn RemoteEngine>>, auto_replay: bool) -> Self {
+    pub fn new(shared: Arc<Shared>, engines: Vec<Arc<dyn RemoteEngine>>, settings: LiveSettings) -> Self {
         Self {
             shared,
             engines,
-            auto_replay,
+            settings,
             library_writes: KeyedLock::default(),
             wakeup: Arc::default(),
             health: Mutex::default(),

@@ -280,7 +280,7 @@ impl Platform {
             bytes,
             terms: Terms {
                 priority,
-                least_recognisability: self.inner.settings.recognition.gate_of(caller.app_id()).least(),
+                least_recognisability: self.inner.settings.load().recognition.gate_of(caller.app_id()).least(),
             },
         }
     }
@@ -299,7 +299,7 @@ impl Platform {
 
     /// Returns the number of people that a search in these libraries finds, if the request names none.
     fn usual_top_n(&self, libraries: &[Library]) -> usize {
-        self.own_top_n(libraries).unwrap_or(self.inner.settings.recognition.top_n)
+        self.own_top_n(libraries).unwrap_or(self.inner.settings.load().recognition.top_n)
     }
 
     /// Groups libraries by backend, in the order in which the backends first occur.

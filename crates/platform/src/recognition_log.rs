@@ -21,8 +21,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::audit::state;
 use crate::error::{or_existing, or_missing};
 use crate::libraries::library_target;
+use crate::live_settings::LiveSettings;
 use crate::locks::Digest;
-use crate::settings::RecognitionLog as Settings;
 use crate::{
     Caller, EnrolOptions, Enrolled, Enrolment, Error, Existing, Library, LibraryKey, Match, Missing, PersonData,
     Platform, Rect, Result, SeenFace,
@@ -83,18 +83,12 @@ impl RecognitionLog {
     ///
     /// # Errors
     /// [`crate::Internal::Store`].
-    pub async fn start(store: Store, builtin: Builtin, clock: Arc<dyn Clock>, settings: &Settings) -> Result<Self> {
+    pub async fn start(store: Store, builtin: Builtin, clock: Arc<dyn Clock>, settings: LiveSettings) -> Result<Self> {
         let loggings = store.rows().await?.recognition_loggings().await?;
         let enabled = loggings.into_iter().filter(|(_, logging)| logging.enabled).collect();
         let (queue, messages) = mpsc::channel(MAX_WAITING);
         let left_out = Arc::<AtomicU64>::default();
-        let writer = Writer {
-            store,
-            builtin,
-            clock: Arc::clone(&clock),
-            left_out: Arc::clone(&left_out),
-            max_entries: settings.max_entries,
-        };
+        let writer = Writer { store, builtin, clock: Arc::clone(&clock), left_out: Arc::clone(&left_out), settings };
         Ok(Self {
             enabled: ArcSwap::from_pointee(enabled),
             changes: Mutex::default(),
@@ -164,8 +158,7 @@ struct Writer {
     builtin: Builtin,
     clock: Arc<dyn Clock>,
     left_out: Arc<AtomicU64>,
-    /// Maximum number of entries of a library.
-    max_entries: u64,
+    settings: LiveSettings,
 }
 
 impl Writer {
@@ -225,7 +218,7 @@ impl Writer {
     /// Deletes a batch of old entries of each library. Returns whether there may be more.
     async fn delete_old(&self) -> aicp_store::Result<bool> {
         let loggings = self.store.rows().await?.recognition_loggings().await?;
-        let (now, max_entries) = (self.clock.now(), self.max_entries);
+        let (now, max_entries) = (self.clock.now(), self.settings.load().recognition_log.max_entries);
         let mut has_more = false;
         for (library_id, logging) in loggings {
             let before = now.saturating_sub(DAY * logging.keep_days);

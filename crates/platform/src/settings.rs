@@ -86,16 +86,21 @@ settings! {
     pub struct Recognition {
         /// Similarity above which two faces match; 0.80 corresponds to a false-match rate of 1e-4. An engine may have a
         /// threshold of its own.
+        #[applies(at_once)]
         threshold: Similarity = 0.80 => when("in 0..1", |share| (0.0..=1.0).contains(share)),
         /// Maximum number of people in a 1:N answer of section 7.
+        #[applies(at_once)]
         top_n: usize = 1 => within(1..=MAX_TOP_N),
         /// Target false-positive identification rate: the share of searches for strangers that may return a person. The
         /// threshold then rises with the number of faces searched (docs/recognition.md). Unset: the threshold is always
         /// `recognition.threshold`.
+        #[applies(at_once)]
         fpir: Option<f64> = None => if_set(when("above 0 and at most 1", |fpir| *fpir > 0.0 && *fpir <= 1.0)),
         /// Minimum recognisability of faces to be enrolled and to match: `on`, `loose` or `off` (docs/recognition.md).
+        #[applies(at_once)]
         gate: RecognitionGate = RecognitionGate::On,
         /// Gates of single apps, by app id, such as `{ kiosk = "loose" }`; they override `recognition.gate`.
+        #[applies(at_once)]
         app_gates: HashMap<String, RecognitionGate> = HashMap::new(),
     }
 }
@@ -104,6 +109,7 @@ settings! {
     /// Thresholds of picture quality.
     pub struct Quality {
         /// Quality score from which a picture counts as good.
+        #[applies(at_once)]
         threshold: f32 = 0.5 => when("in 0..1", |share| (0.0..=1.0).contains(share)),
     }
 }
@@ -124,8 +130,10 @@ settings! {
         /// IANA name of the time zone that defines days, weeks and months.
         zone: Zone = Zone::shanghai(),
         /// Days after which single calls are deleted; 0: never. The counts that were made from them remain.
+        #[applies(at_once)]
         retention_days: u32 = 365,
         /// Maximum number of single calls in one answer; the latest are returned.
+        #[applies(at_once)]
         max_rows: u32 = 50_000 => at_least(1),
     }
 }
@@ -134,13 +142,17 @@ settings! {
     /// Console users.
     pub struct Console {
         /// Liveness check of faces at login: `none`, `low`, `normal` or `high`.
+        #[applies(at_once)]
         login_liveness: Control = Control::Normal,
         /// Login and registration attempts per minute, for each address (IPv6: for each /64) and for each user name.
+        #[applies(at_once)]
         attempts_per_minute: NonZeroU32 = NonZeroU32::MIN.saturating_add(29),
         /// Who may register (10.1): `off`, `admin` (with the admin token in the header `token`) or `open`. Unset: `open`
         /// if all listeners are on loopback, else `admin`.
+        #[applies(at_once)]
         registration: Option<RegistrationPolicy> = None,
         /// Maximum number of console users.
+        #[applies(at_once)]
         max_users: u64 = 10_000,
     }
 }
@@ -149,8 +161,10 @@ settings! {
     /// Outbox: writes that wait for their engine.
     pub struct Outbox {
         /// Whether waiting writes are replayed automatically once the engine answers again.
+        #[applies(at_once)]
         auto_replay: bool = true,
         /// Seconds between health checks of the engines.
+        #[applies(at_once)]
         interval_s: Seconds = Seconds::new(5) => at_least(Seconds::new(1)),
     }
 }
@@ -159,21 +173,28 @@ settings! {
     /// Jobs: long work, such as imports.
     pub struct Jobs {
         /// Maximum number of jobs that run at a time; others wait. One app has at most all but one of them, and at least one.
+        #[applies(at_once)]
         concurrent: usize = 2 => within(1..=16),
         /// Maximum number of jobs of an app that have not ended.
+        #[applies(at_once)]
         max_open: u64 = 32 => within(1..=10_000),
         /// Maximum size of an uploaded archive in MiB.
+        #[applies(at_once)]
         max_upload_mib: usize = 4096 => within(1..=1 << 20),
         /// Maximum number of files of an import.
+        #[applies(at_once)]
         max_files: u64 = 200_000 => within(1..=2_000_000),
         /// Maximum size of all files of an archive together, unpacked, in MiB; also of an export.
+        #[applies(at_once)]
         max_unpacked_mib: usize = 16_384 => within(1..=1 << 22),
         /// Folders of this machine below which imports may read, such as `["/srv/faces"]`. Empty: none.
         #[serde(deserialize_with = "list")]
         import_roots: Vec<PathBuf> = Vec::new(),
         /// Hours after which the archive of an export is deleted.
+        #[applies(at_once)]
         export_hours: u32 = 24 => within(1..=8760),
         /// Days after which jobs that have ended are deleted, with their reports.
+        #[applies(at_once)]
         retention_days: u32 = 30 => within(1..=3650),
     }
 }
@@ -182,35 +203,47 @@ settings! {
     /// Log of events, and the streams that follow it.
     pub struct Events {
         /// Days after which events are deleted; 0: only for want of room.
+        #[applies(at_once)]
         retention_days: u32 = 30,
         /// Maximum number of events that are kept.
+        #[applies(at_once)]
         max_events: u64 = 1_000_000 => at_least(1),
         /// Maximum number of streams at once.
+        #[applies(at_once)]
         max_streams: usize = 256,
         /// Maximum number of streams of one app at once.
+        #[applies(at_once)]
         max_streams_per_app: usize = 32,
         /// Seconds between two signs of life in a stream.
+        #[applies(at_once)]
         heartbeat_s: Seconds = Seconds::new(15) => within(Seconds::new(1)..=Seconds::new(3600)),
     }
 }
 
 settings! {
     /// Webhooks: events that are posted to targets of apps.
+    #[derive(PartialEq)]
     pub struct Webhooks {
         /// Whether targets may be in private networks, and on this machine.
         allow_private: bool = false,
         /// Maximum duration of an attempt in seconds.
+        #[applies(at_once)]
         timeout_s: Seconds = Seconds::new(10) => within(Seconds::new(1)..=Seconds::new(60)),
         /// Maximum number of attempts at once; each app may have a quarter of them, and at least one.
+        #[applies(at_once)]
         at_once: usize = 64 => within(1..=1024),
         /// Seconds between the first attempt of a delivery and the second. Each later pause is twice as long, up to an
         /// hour.
+        #[applies(at_once)]
         retry_s: Seconds = Seconds::new(5) => within(Seconds::new(1)..=Seconds::new(3600)),
         /// Seconds after which a delivery is not attempted again and has failed.
+        #[applies(at_once)]
         give_up_after_s: Seconds = Seconds::new(86_400) => within(Seconds::new(1)..=Seconds::new(604_800)),
         /// Number of failed deliveries in a row after which a webhook is disabled.
+        #[applies(at_once)]
         max_failures: u32 = 3 => at_least(1),
         /// Number of finished deliveries of a webhook that are kept.
+        #[applies(at_once)]
         keep_deliveries: u64 = 1000,
     }
 }
@@ -219,6 +252,7 @@ settings! {
     /// Logs of recognitions, which apps switch on per library.
     pub struct RecognitionLog {
         /// Maximum number of entries of a library; each has a picture of about 30 KB. The oldest make room.
+        #[applies(at_once)]
         max_entries: u64 = 100_000 => at_least(1),
     }
 }
@@ -230,7 +264,7 @@ impl Recognition {
     }
 
     /// Returns the loosest gate of all apps. The galleries hold every face that it admits.
-    pub(crate) fn loosest_gate(&self) -> RecognitionGate {
+    pub fn loosest_gate(&self) -> RecognitionGate {
         let gates = self.app_gates.values().copied().chain([self.gate]);
         gates.min_by(|a, b| a.least().total_cmp(&b.least())).unwrap_or_default()
     }

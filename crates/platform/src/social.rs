@@ -164,7 +164,7 @@ pub struct Social<'a> {
 impl Platform {
     /// Returns the social operations of an app, at the current time.
     pub fn social<'a>(&'a self, caller: &'a Caller, limits: SocialLimits) -> Social<'a> {
-        let requests = self.inner.settings.friend_requests;
+        let requests = self.inner.settings.load().friend_requests;
         let Inner { store, friend_groups: remembered, .. } = &*self.inner;
         Social { store, remembered, app_id: caller.app_id(), requests, limits, now: self.now() }
     }

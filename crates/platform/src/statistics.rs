@@ -99,24 +99,24 @@ const WAIT_FOR_TURN: Duration = Duration::from_secs(10);
 
 impl Platform {
     /// Returns the time zone that defines the days of the statistics.
-    pub fn zone(&self) -> &TimeZone {
-        self.inner.settings.statistics.zone.time_zone()
+    pub fn zone(&self) -> TimeZone {
+        self.inner.settings.load().statistics.zone.time_zone().clone()
     }
 
     /// Converts a local date and time to a moment. A time skipped by a change of clocks moves later by the length of
     /// the gap; of a repeated time the first occurrence counts.
     pub fn moment(&self, local: DateTime) -> Option<UnixMillis> {
-        local.to_zoned(self.zone().clone()).ok().map(|moment| moment.timestamp().into())
+        local.to_zoned(self.zone()).ok().map(|moment| moment.timestamp().into())
     }
 
     /// Converts a moment to the local date and time.
     pub fn local(&self, moment: UnixMillis) -> DateTime {
-        moment.timestamp().to_zoned(self.zone().clone()).datetime()
+        moment.timestamp().to_zoned(self.zone()).datetime()
     }
 
     /// Returns today's local date.
     pub fn today(&self) -> Date {
-        self.now().timestamp().to_zoned(self.zone().clone()).date()
+        self.now().timestamp().to_zoned(self.zone()).date()
     }
 
     /// Returns today's local date, in days since 1970-01-01.
@@ -131,7 +131,7 @@ impl Platform {
     /// [`crate::Internal::Store`], [`crate::Error::Busy`].
     pub async fn call_totals(&self, caller: &Caller, filter: &CallFilter) -> Result<Vec<CallTotal>> {
         self.flush_calls().await?;
-        let parts = calendar::parts(self.zone(), filter.from, filter.to);
+        let parts = calendar::parts(&self.zone(), filter.from, filter.to);
         Ok(self.inner.store.rows().await?.call_totals(scope(caller, filter)?, &parts).await?)
     }
 
@@ -142,7 +142,7 @@ impl Platform {
     /// [`crate::Internal::Store`], [`crate::Error::Busy`].
     pub async fn call_buckets(&self, caller: &Caller, filter: &CallFilter, bucket: Bucket) -> Result<Vec<BucketTotal>> {
         self.flush_calls().await?;
-        let parts = calendar::parts(self.zone(), filter.from, filter.to);
+        let parts = calendar::parts(&self.zone(), filter.from, filter.to);
         let days = self.inner.store.rows().await?.call_days(scope(caller, filter)?, &parts).await?;
         let mut buckets: Vec<BucketTotal> = Vec::new();
         for DayTotal { day, total } in days {
@@ -175,7 +175,7 @@ impl Platform {
         let scope = scope(caller, filter)?;
         // Days of years are many rows.
         let _turn = self.turn().await?;
-        let parts = calendar::parts(self.zone(), filter.from, filter.to);
+        let parts = calendar::parts(&self.zone(), filter.from, filter.to);
         let mut rows = self.inner.store.snapshot().await?;
         let by_day = bucket.is_some();
         let totals = rows.call_groups(scope, &parts, group, by_day).await?;
@@ -216,7 +216,7 @@ impl Platform {
     pub async fn calls(&self, caller: &Caller, filter: &CallFilter) -> Result<SingleCalls> {
         let scope = scope(caller, filter)?;
         let turn = self.turn().await?;
-        let limit = u64::from(self.inner.settings.statistics.max_rows);
+        let limit = u64::from(self.inner.settings.load().statistics.max_rows);
         let rows = self.inner.store.snapshot().await?.calls(scope, limit).await?;
         Ok(SingleCalls { rows, _turn: turn })
     }

@@ -87,7 +87,7 @@ pub fn threshold_for(faces: usize, fpir: f64) -> Similarity {
 impl Platform {
     /// Returns the target share of strangers that a search may name (FPIR).
     pub fn target_fpir(&self) -> f64 {
-        self.inner.settings.recognition.fpir.unwrap_or(DEFAULT_FPIR)
+        self.inner.settings.load().recognition.fpir.unwrap_or(DEFAULT_FPIR)
     }
 
     /// Returns the thresholds of an app's libraries, in order of creation.
@@ -109,7 +109,7 @@ impl Platform {
     /// # Errors
     /// [`Missing::Engine`].
     pub fn library_threshold(&self, library: Library) -> Result<LibraryThreshold> {
-        let usual = self.inner.settings.recognition.threshold;
+        let usual = self.inner.settings.load().recognition.threshold;
         let faces = match self.inner.backends.named(&library.engine)?.scale(&[library.id]) {
             Scale::Ours { faces } => faces,
             Scale::Vendor { threshold } => {
@@ -131,7 +131,7 @@ impl Platform {
 
     /// Returns the threshold of a search of this number of faces, if thresholds follow the size.
     fn threshold_by_size(&self, faces: usize) -> Option<Similarity> {
-        let settings = &self.inner.settings;
+        let settings = self.inner.settings.load();
         settings.recognition.fpir.map(|fpir| threshold_for(faces, fpir).max(settings.recognition.threshold))
     }
 
@@ -152,7 +152,7 @@ impl Platform {
             Scale::Ours { faces } => faces,
         };
         let by_size = self.threshold_by_size(faces);
-        let usual = self.inner.settings.recognition.threshold;
+        let usual = self.inner.settings.load().recognition.threshold;
         let recommended = threshold_for(faces, DEFAULT_FPIR);
         if by_size.is_none()
             && recommended > usual
@@ -201,7 +201,7 @@ impl Platform {
         own: Option<Similarity>,
         engine: Option<Similarity>,
     ) -> bool {
-        let usual = self.inner.settings.recognition.threshold;
+        let usual = self.inner.settings.load().recognition.threshold;
         match (threshold, own) {
             (Threshold::Default, own) => similarity > own.or(engine).unwrap_or(usual),
             (Threshold::OwnOr(_), Some(own)) => similarity > own,

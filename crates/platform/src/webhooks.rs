@@ -347,7 +347,7 @@ impl Platform {
     }
 
     fn check_target(&self, url: &str) -> Result<()> {
-        self.inner.poster.check(url).map_err(|e| BadInput::Target(e).into())
+        self.inner.fetchers.events.load().check(url).map_err(|e| BadInput::Target(e).into())
     }
 
     async fn require_library(&self, caller: &Caller, library_id: Option<LibraryId>) -> Result<()> {

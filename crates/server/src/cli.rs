@@ -4,14 +4,17 @@ use std::io::Write;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use aicp_dialects::KeyRequest;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::cert::NewCertificate;
-use crate::commands::{about, app, backup, bench, cert, check, compare, detect, export, import, models, serve};
-use crate::config::{Config, Flags, Listen, TlsFlags};
+use crate::commands::{
+    about, app, backup, bench, cert, check, compare, detect, export, import, models, serve, settings,
+};
+use crate::config::{Config, Flags, Listen, Live, TlsFlags};
 use crate::tls::Tls;
 use crate::{Error, Result, config, logging};
 
@@ -281,6 +284,45 @@ enum ConfigCommand {
     },
     /// Print the settings that differ from their defaults, secrets masked
     Diff,
+    /// Change a setting, at once and for good: in the running server, or else in the data folder
+    Set {
+        /// Name of the setting, such as recognition.threshold
+        name: String,
+        /// The value in JSON or TOML, or a text
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+        /// Why; it stays in the history
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Take back what `set` did to a setting: the value of file, environment or default counts again
+    Unset {
+        /// Name of the setting
+        name: String,
+        /// Why; it stays in the history
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Print the changes of settings, the newest first
+    History {
+        /// Only changes of this setting
+        #[arg(long, value_name = "NAME")]
+        setting: Option<String>,
+        /// Number of changes
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        limit: u64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take back the last change of a setting
+    Undo {
+        /// Number of the change, from the history
+        number: i64,
+        /// Why; it stays in the history
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
 }
 
 /// Runs the program. Exit codes: 0 success, 1 failure, 2 wrong usage, or wrong settings that `config check` finds.
@@ -325,14 +367,15 @@ fn run(cli: Cli) -> Result<()> {
     let loaded = Config::load(cli.common.config.as_deref(), &flags)?;
     logging::start(&loaded.config.log)?;
     let config = loaded.config.clone();
+    let live = Arc::new(Live::new(loaded)?);
     match cli.command {
-        Command::Serve { new, .. } => serve::run(config, loaded.in_force()?, new),
+        Command::Serve { new, .. } => serve::run(live, new),
         Command::Detect { picture, out, json } => detect::run(&config, &picture, out.as_deref(), json),
         Command::Compare { a, b, json } => compare::run(&config, &a, &b, json),
         Command::Export { library, to, app, without_templates } => {
-            export::run(&config, &to, &app, &library, !without_templates)
+            export::run(&live, &to, &app, &library, !without_templates)
         }
-        Command::Import { dir, library, app, json } => import::run(&config, &dir, &app, library.as_deref(), json),
+        Command::Import { dir, library, app, json } => import::run(&live, &dir, &app, library.as_deref(), json),
         Command::Check { json } => check::run(&config, json),
         Command::Backup { to, keep, json } => backup::take(&config, &to, keep.map(NonZeroUsize::get), json),
         Command::Restore { from, snapshot, json } => backup::restore(&config, &from, snapshot.as_deref(), json),
@@ -354,19 +397,23 @@ fn run(cli: Cli) -> Result<()> {
         Command::Models { command: ModelsCommand::Verify } => models::verify(&config),
         // Done above.
         Command::Cert { .. } | Command::Version { .. } | Command::Completions { .. } | Command::Man { .. } => Ok(()),
-        Command::Config { command } => {
-            match command {
-                ConfigCommand::Show => writeln!(std::io::stdout(), "{}", loaded.describe()?)?,
-                ConfigCommand::Diff => writeln!(std::io::stdout(), "{}", loaded.differences()?)?,
-                ConfigCommand::Check => {
-                    config.refuse_open_network()?;
-                    Tls::load(&config.tls)?;
-                    config.fetch.limits().map_err(|e| Error::Config(format!("fetch.extra_roots_file: {e}")))?;
-                }
-                // Printed above.
-                ConfigCommand::Default { .. } => {}
+        Command::Config { command } => match command {
+            ConfigCommand::Show => settings::show(&live, false),
+            ConfigCommand::Diff => settings::show(&live, true),
+            ConfigCommand::Check => {
+                config.refuse_open_network()?;
+                Tls::load(&config.tls)?;
+                config.fetch.limits().map_err(|e| Error::Config(format!("fetch.extra_roots_file: {e}")))?;
+                Ok(())
             }
-            Ok(())
-        }
+            ConfigCommand::Set { name, value, reason } => settings::set(&live, &name, &value, &reason),
+            ConfigCommand::Unset { name, reason } => settings::unset(&live, &name, &reason),
+            ConfigCommand::History { setting, limit, json } => {
+                settings::history(&live, setting.as_deref(), limit, json)
+            }
+            ConfigCommand::Undo { number, reason } => settings::undo(&live, number, reason.as_deref()),
+            // Printed above.
+            ConfigCommand::Default { .. } => Ok(()),
+        },
     }
 }

@@ -4,16 +4,17 @@
 
 mod list;
 mod listen;
+mod live;
 mod sections;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use aicp_api::{SettingSource, ShownSetting};
 use aicp_dialects::aicp::{FaceApi, Legacy, Listener};
 use aicp_dialects::{LinkSettings, jdcloud, linkvisual, tencent_im};
 use aicp_engines::EngineSettings;
+use aicp_platform::SettingSource;
 use aicp_platform::settings::{
     Authorization, Console, Events, Fetch, Jobs, Outbox, Quality, Recognition, RecognitionLog, RegistrationPolicy,
     Settings, Statistics, Webhooks,
@@ -24,10 +25,11 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 use serde::Serialize;
 
-use crate::{Error, Result, engines};
+use crate::{Error, Result, engines, logging};
 pub use list::{default_file, markdown_table};
 pub use listen::{Encryption, Listen};
-pub use sections::{Http, Log, LogFormat, Tls};
+pub(crate) use live::Live;
+pub use sections::{Changes, Http, Log, LogFormat, Tls};
 
 /// Prefix of environment variables. `__` separates levels: `AICP_RECOGNITION__THRESHOLD`.
 const ENV_PREFIX: &str = "AICP_";
@@ -83,6 +85,8 @@ settings! {
         tls: Tls,
         /// Logging.
         log: Log,
+        /// Changes of settings while the server runs.
+        settings: Changes,
         /// Capabilities that apps can be granted.
         authorization: Authorization,
         /// Call log and statistics.
@@ -178,6 +182,8 @@ impl Config {
         let config: Self = figment.extract().map_err(|e| Error::Config(e.to_string()))?;
         config.check().map_err(|wrong| Error::Config(wrong.to_string()))?;
         config.check_listeners()?;
+        config.settings.check_names(&Self::list())?;
+        logging::check(&config.log)?;
         engines::check(&config.engines)?;
         Ok(Loaded { config, figment })
     }
@@ -237,51 +243,38 @@ impl Config {
 }
 
 impl Loaded {
-    /// Lists the settings as `name = value  # source`, with secrets redacted.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if a value can't be serialized.
-    pub fn describe(&self) -> Result<String> {
-        Ok(self.lines()?.into_values().collect::<Vec<_>>().join("\n"))
-    }
-
-    /// Lists the settings that differ from their defaults, as [`Loaded::describe`] does.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if a value can't be serialized.
-    pub fn differences(&self) -> Result<String> {
-        let mut defaults = BTreeMap::new();
+    /// Lists settings as `name = value  # source`, with secrets redacted: all, or those that differ from their defaults.
+    /// `of_database` names those whose value is not of the base.
+    fn list(&self, config: &Config, of_database: &[&str], only_differences: bool) -> Result<Vec<String>> {
+        let (mut settings, mut defaults) = (BTreeMap::new(), BTreeMap::new());
+        flatten("", &list::values(config)?, &mut settings);
         flatten("", &list::values(&Config::default())?, &mut defaults);
-        let mut settings = BTreeMap::new();
-        flatten("", &list::values(&self.config)?, &mut settings);
-        let mut lines = self.lines()?;
-        lines.retain(|name, _| settings.get(name) != defaults.get(name));
-        Ok(lines.into_values().collect::<Vec<_>>().join("\n"))
+        settings.retain(|name, value| !only_differences || defaults.get(name) != Some(value));
+        let is_of = |name: &str, setting: &str| {
+            name.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let line = |(name, value): (String, String)| {
+            let is_of_database = of_database.iter().any(|setting| is_of(&name, setting));
+            let source = if is_of_database { "database".to_owned() } else { self.source(&name) };
+            format!("{name} = {value}  # {source}")
+        };
+        Ok(settings.into_iter().map(line).collect())
     }
 
-    /// Lists every setting in force with its default and source, with secrets redacted.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if a value can't be serialized.
-    pub fn in_force(&self) -> Result<Vec<ShownSetting>> {
-        list::in_force(&self.config, |name| match self.source(name).as_str() {
+    /// Returns the values of all settings; secrets are in it.
+    fn values(&self) -> Result<Dict> {
+        self.figment.extract().map_err(|e| Error::Config(e.to_string()))
+    }
+
+    /// Returns where the value of a setting comes from.
+    fn kind_of_source(&self, name: &str) -> SettingSource {
+        match self.source(name).as_str() {
             "default" => SettingSource::Default,
             "environment" => SettingSource::Environment,
             "flag" => SettingSource::CommandLine,
             // The path of the file.
             _ => SettingSource::File,
-        })
-    }
-
-    /// Returns the line of each setting, by its name.
-    fn lines(&self) -> Result<BTreeMap<String, String>> {
-        let mut settings = BTreeMap::new();
-        flatten("", &list::values(&self.config)?, &mut settings);
-        let line = |(name, value): (String, String)| {
-            let line = format!("{name} = {value}  # {}", self.source(&name));
-            (name, line)
-        };
-        Ok(settings.into_iter().map(line).collect())
+        }
     }
 
     /// Describes where the value of a setting comes from.

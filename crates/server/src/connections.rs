@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use aicp_requests::ConnectionState;
 use tokio::sync::Notify;
 
+use crate::limits::{ConnectionLimits, Limits};
+
 /// Minimum interval between warnings about closed and rejected connections.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -18,8 +20,7 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 pub(crate) struct Connections(Arc<Shared>);
 
 struct Shared {
-    most: usize,
-    max_per_address: usize,
+    limits: ConnectionLimits,
     /// Trusted proxies, which have no limit per address because they serve many clients.
     exempt: Vec<IpAddr>,
     state: Mutex<State>,
@@ -108,13 +109,18 @@ impl Activity {
 
 impl Connections {
     /// Creates the limits: in total, and per address unless it is exempt.
-    pub fn new(most: usize, max_per_address: usize, exempt: Vec<IpAddr>) -> Self {
-        Self::with_times(TIMES, most, max_per_address, exempt)
+    pub fn new(limits: ConnectionLimits, exempt: Vec<IpAddr>) -> Self {
+        Self::with_times(TIMES, limits, exempt)
     }
 
-    fn with_times(times: AgeLimits, most: usize, max_per_address: usize, exempt: Vec<IpAddr>) -> Self {
+    fn with_times(times: AgeLimits, limits: ConnectionLimits, exempt: Vec<IpAddr>) -> Self {
         let state = Mutex::new(State { times, ..State::default() });
-        Self(Arc::new(Shared { most, max_per_address, exempt, state }))
+        Self(Arc::new(Shared { limits, exempt, state }))
+    }
+
+    /// Returns the limits in force now.
+    pub fn limits(&self) -> Limits {
+        self.0.limits.load()
     }
 
     /// Returns the number of open connections.
@@ -128,13 +134,13 @@ impl Connections {
     /// See [`AdmissionError`].
     pub fn admit(&self, address: IpAddr) -> Result<Connection, AdmissionError> {
         let address = address.to_canonical();
-        let shared = &self.0;
+        let (shared, limits) = (&self.0, self.limits());
         let mut state = shared.lock();
         let of_address = state.of_address.get(&address).copied().unwrap_or_default();
         let is_counted = !shared.exempt.contains(&address);
-        let room = if is_counted && of_address >= shared.max_per_address {
+        let room = if is_counted && of_address >= limits.max_per_address {
             state.evict_one(|open| open.address == address)
-        } else if state.open.len() >= shared.most {
+        } else if state.open.len() >= limits.most {
             state.evict_one(|_| true)
         } else {
             Ok(())
@@ -158,7 +164,7 @@ impl Connections {
     pub fn admit_forwarded(&self, client: IpAddr) -> Option<ForwardedRequest> {
         let mut state = self.0.lock();
         let under_way = state.forwarded_requests.entry(client).or_default();
-        if *under_way >= self.0.max_per_address {
+        if *under_way >= self.limits().max_per_address {
             state.turned_away += 1;
             state.warn();
             return None;
@@ -311,6 +317,10 @@ mod tests {
 
     use super::*;
 
+    fn limits(most: usize, max_per_address: usize) -> ConnectionLimits {
+        Limits { most, max_per_address, idle: Duration::ZERO }.into()
+    }
+
     fn address(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
     }
@@ -325,7 +335,7 @@ mod tests {
 
     #[test]
     fn whoever_has_shown_the_least_makes_room_the_oldest_first() {
-        let connections = Connections::with_times(AgeLimits::default(), 4, 4, Vec::new());
+        let connections = Connections::with_times(AgeLimits::default(), limits(4, 4), Vec::new());
         let admit = |last| admit(&connections, last);
         let [valid, asked, first, second] = [1, 1, 2, 3].map(|last| admit(last).expect("room"));
         drop(asked.activity_recorder().begin());
@@ -357,7 +367,7 @@ mod tests {
     #[test]
     fn those_that_have_just_begun_are_alike() {
         let times = AgeLimits { protected: Duration::ZERO, ..TIMES };
-        let connections = Connections::with_times(times, 3, 3, Vec::new());
+        let connections = Connections::with_times(times, limits(3, 3), Vec::new());
         let first = admit(&connections, 1).expect("room");
         drop(first.activity_recorder().begin());
         let [second, third] = [2, 3].map(|last| admit(&connections, last).expect("room"));
@@ -367,7 +377,7 @@ mod tests {
 
     #[test]
     fn nobody_makes_room_before_the_task_ran_and_the_head_had_time_to_come() {
-        let connections = Connections::with_times(AgeLimits::default(), 2, 2, Vec::new());
+        let connections = Connections::with_times(AgeLimits::default(), limits(2, 2), Vec::new());
         let waiting = [1, 1].map(|last| connections.admit(address(last)).expect("room"));
         assert_eq!(admit(&connections, 1).err(), Some(AdmissionError::NotYet), "the tasks have not run");
         waiting[1].has_begun();
@@ -375,7 +385,7 @@ mod tests {
         assert!(!is_closed(&waiting[0]) && is_closed(&waiting[1]));
 
         let times = AgeLimits { protected: Duration::from_secs(3600), ..AgeLimits::default() };
-        let connections = Connections::with_times(times, 1, 1, Vec::new());
+        let connections = Connections::with_times(times, limits(1, 1), Vec::new());
         let young = admit(&connections, 1).expect("room");
         assert_eq!(admit(&connections, 1).err(), Some(AdmissionError::NotYet));
         assert!(!is_closed(&young));
@@ -385,7 +395,7 @@ mod tests {
 
     #[test]
     fn an_address_takes_no_more_than_its_part() {
-        let connections = Connections::with_times(AgeLimits::default(), 100, 2, vec![address(9)]);
+        let connections = Connections::with_times(AgeLimits::default(), limits(100, 2), vec![address(9)]);
         let first = admit(&connections, 1).expect("room");
         let second =
             connections.admit(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0201])).expect("the same address");

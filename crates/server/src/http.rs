@@ -145,13 +145,11 @@ pub(crate) struct Listener {
     pub address: SocketAddr,
     /// TLS, and whether this listener speaks it.
     pub tls: Option<(Tls, Encryption)>,
-    /// Time that a connection may wait for its next request.
-    pub idle: Duration,
 }
 
 /// Accepts connections until `stop` turns true, then waits for the calls in progress.
 pub(crate) async fn serve(socket: Listener, front: RequestHandler, mut stop: watch::Receiver<bool>) {
-    let Listener { listener, address, tls, idle } = socket;
+    let Listener { listener, address, tls } = socket;
     let graceful = GracefulShutdown::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -184,7 +182,7 @@ pub(crate) async fn serve(socket: Listener, front: RequestHandler, mut stop: wat
             peer: Peer { address: peer, client: None },
             front: front.clone(),
             activity: admitted.activity_recorder(),
-            idle,
+            idle: front.connections.limits().idle,
         };
         let served = connection.serve(stream, acceptor, graceful.watcher(), stop.clone());
         tokio::spawn(async move {
@@ -234,6 +232,7 @@ struct Connection {
     peer: Peer,
     front: RequestHandler,
     activity: ActivityRecorder,
+    /// Time that the connection may wait for its next request.
     idle: Duration,
 }
 

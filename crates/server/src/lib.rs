@@ -13,6 +13,7 @@ mod error;
 mod health;
 mod http;
 mod idle;
+mod limits;
 mod line_ends;
 mod logging;
 mod metrics;

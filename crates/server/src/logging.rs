@@ -4,7 +4,7 @@ mod span_fields;
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -14,8 +14,9 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::writer::OptionalWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::config::{Log, LogFormat};
 use crate::{Error, Result};
@@ -29,12 +30,45 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 static LIMIT: LazyLock<LogLimiter> = LazyLock::new(LogLimiter::default);
 
+/// Filter of the log, which can be replaced.
+static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
+
+/// Checks the settings.
+///
+/// # Errors
+/// [`Error::Config`].
+pub(crate) fn check(log: &Log) -> Result<()> {
+    filter(log).map(drop)
+}
+
+fn filter(log: &Log) -> Result<EnvFilter> {
+    EnvFilter::try_new(&log.level).map_err(|e| Error::Config(format!("log.level: {e}")))
+}
+
 /// Starts logging; later calls have no effect.
+///
+/// # Errors
+/// [`Error::Config`].
 pub(crate) fn start(log: &Log) -> Result<()> {
-    let filter = EnvFilter::try_new(&log.level).map_err(|e| Error::Config(format!("log.level: {e}")))?;
+    let (filter, handle) = reload::Layer::new(filter(log)?);
     let lines = lines(log.format, Limited(std::io::stderr, &LIMIT), std::io::stderr().is_terminal());
-    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {
+        let _ = FILTER.set(handle);
+    }
     Ok(())
+}
+
+/// Replaces the filter of the log, from the next line on.
+///
+/// # Errors
+/// [`Error::Config`].
+pub(crate) fn set_level(log: &Log) -> Result<()> {
+    let filter = filter(log)?;
+    match FILTER.get() {
+        Some(handle) => handle.reload(filter).map_err(|e| Error::Config(format!("log.level: {e}"))),
+        // Another program logs.
+        None => Ok(()),
+    }
 }
 
 /// Returns the layer that writes lines. Each line carries the fields of the span that it is in.

@@ -33,13 +33,15 @@ pub struct Setting {
     pub doc: String,
     /// Allowed values, such as `in 1..=100`; `None` if the type or the documentation says it.
     pub wanted: Option<String>,
+    /// Whether a new value takes effect while the program runs.
+    pub applies_at_once: bool,
 }
 
 impl Setting {
     #[doc(hidden)]
-    pub fn new(name: &str, doc: &[&str], wanted: Option<String>) -> Self {
+    pub fn new(name: &str, doc: &[&str], applies_at_once: bool, wanted: Option<String>) -> Self {
         let lines = doc.iter().map(|line| line.trim()).take_while(|line| !line.is_empty());
-        Self { name: name.to_owned(), doc: lines.collect::<Vec<_>>().join(" "), wanted }
+        Self { name: name.to_owned(), doc: lines.collect::<Vec<_>>().join(" "), wanted, applies_at_once }
     }
 
     #[doc(hidden)]
@@ -74,7 +76,8 @@ impl Wrong {
 /// has a [`Default`] and a [`Section`].
 ///
 /// A field with a default is a setting, and `=>` adds the [`Rule`] of its values. A field without one is a nested
-/// section. `check` after the struct names a function for what concerns several settings.
+/// section. `#[applies(at_once)]`, the last attribute, marks a setting whose consumers read it at the moment of use, so that
+/// it may change while the program runs. `check` after the struct names a function for what concerns several settings.
 ///
 /// ```
 /// use aicp_settings::{Section, Seconds, Wrong, settings, within};
@@ -83,6 +86,7 @@ impl Wrong {
 ///     /// Downloads.
 ///     pub struct Fetch {
 ///         /// Maximum size of a picture in bytes.
+///         #[applies(at_once)]
 ///         max_bytes: usize = 8 << 20,
 ///         /// Maximum duration in seconds.
 ///         timeout_s: Seconds = Seconds::new(15) => within(Seconds::new(1)..=Seconds::new(600)),
@@ -104,6 +108,7 @@ impl Wrong {
 /// config.fetch.timeout_s = Seconds::new(0);
 /// assert_eq!(config.check().unwrap_err().to_string(), "fetch.timeout_s must be in 1..=600");
 /// assert_eq!(Config::list()[2].doc, "Maximum duration in seconds.");
+/// assert!(Config::list()[1].applies_at_once);
 /// ```
 #[macro_export]
 macro_rules! settings {
@@ -113,6 +118,7 @@ macro_rules! settings {
             $(
                 $(#[doc = $doc:literal])*
                 $(#[serde($($serde:tt)*)])?
+                $(#[applies($moment:ident)])?
                 $name:ident: $type:ty $(= $default:expr $(=> $rule:expr)?)?
             ),* $(,)?
         }
@@ -138,7 +144,7 @@ macro_rules! settings {
         impl $crate::Section for $section {
             fn list() -> Vec<$crate::Setting> {
                 let mut list = Vec::new();
-                $($crate::list_field!(list, $name, [$($doc),*], $type $(, $default $(=> $rule)?)?);)*
+                $($crate::list_field!(list, $name, [$($doc),*], [$($moment)?], $type $(, $default $(=> $rule)?)?);)*
                 list
             }
 
@@ -166,20 +172,34 @@ macro_rules! default_of {
     };
 }
 
+/// Whether a field of [`settings!`] is marked as one that may change while the program runs.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! applies_at_once {
+    () => {
+        false
+    };
+    (at_once) => {
+        true
+    };
+}
+
 /// Lists a field of [`settings!`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! list_field {
-    ($list:ident, $name:ident, [$($doc:literal),*], $section:ty) => {
+    ($list:ident, $name:ident, [$($doc:literal),*], [], $section:ty) => {
         let nested = <$section as $crate::Section>::list();
         $list.extend(nested.into_iter().map(|setting| setting.within(stringify!($name))));
     };
-    ($list:ident, $name:ident, [$($doc:literal),*], $type:ty, $default:expr) => {
-        $list.push($crate::Setting::new(stringify!($name), &[$($doc),*], None));
+    ($list:ident, $name:ident, [$($doc:literal),*], [$($moment:ident)?], $type:ty, $default:expr) => {
+        let at_once = $crate::applies_at_once!($($moment)?);
+        $list.push($crate::Setting::new(stringify!($name), &[$($doc),*], at_once, None));
     };
-    ($list:ident, $name:ident, [$($doc:literal),*], $type:ty, $default:expr => $rule:expr) => {
+    ($list:ident, $name:ident, [$($doc:literal),*], [$($moment:ident)?], $type:ty, $default:expr => $rule:expr) => {
         let rule: $crate::Rule<$type> = $rule;
-        $list.push($crate::Setting::new(stringify!($name), &[$($doc),*], Some(rule.wanted().to_owned())));
+        let at_once = $crate::applies_at_once!($($moment)?);
+        $list.push($crate::Setting::new(stringify!($name), &[$($doc),*], at_once, Some(rule.wanted().to_owned())));
     };
 }
 

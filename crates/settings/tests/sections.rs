@@ -9,6 +9,7 @@ settings! {
         /// Maximum number.
         ///
         /// Details that no list shows.
+        #[applies(at_once)]
         most: u32 = 5 => within(1..=10),
         /// Share, with a text
         /// of two lines.
@@ -24,6 +25,7 @@ settings! {
     pub struct Outer {
         /// Names.
         #[serde(deserialize_with = "list")]
+        #[applies(at_once)]
         names: Vec<String> = Vec::new(),
         /// Password.
         secret: Option<Secret> = None,
@@ -52,6 +54,13 @@ fn a_section_lists_its_settings_in_order() {
             ("inner.share", "Share, with a text of two lines.", Some("above 0")),
         ]
     );
+}
+
+#[test]
+fn a_setting_tells_whether_it_may_change_while_the_program_runs() {
+    let list = Outer::list();
+    let at_once: Vec<_> = list.iter().filter(|s| s.applies_at_once).map(|s| s.name.as_str()).collect();
+    assert_eq!(at_once, ["names", "inner.most"]);
 }
 
 #[test]

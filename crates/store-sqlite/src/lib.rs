@@ -9,6 +9,7 @@ mod connection;
 mod database;
 mod disk;
 mod moment;
+mod peek;
 mod readers;
 mod schema;
 mod templates;
@@ -26,6 +27,7 @@ use aicp_types::Clock;
 pub use check::{Finding, Report, check};
 pub use database::Sqlite;
 pub use moment::Moment;
+pub use peek::peek_at_settings;
 
 /// The database in the data folder.
 pub const DATABASE: &str = "aicp.db";

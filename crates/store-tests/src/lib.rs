@@ -151,6 +151,7 @@ macro_rules! suite {
             judgements {
                 recognisability_is_kept_with_a_template_however_it_is_stored
                 what_is_not_judged_is_told_page_by_page_until_it_is
+                faces_between_two_minima_are_told_as_added_or_removed
             }
             keys {
                 keys_round_trip_with_what_was_counted_of_them
@@ -227,6 +228,9 @@ macro_rules! suite {
                 what_is_not_there_is_not_found
                 row_ids_are_not_reused_and_the_highest_ids_are_told
                 debug_output_tells_no_secrets
+            }
+            settings {
+                values_stay_and_each_change_is_recorded_with_what_was_before
             }
             space {
                 an_enrolment_on_a_full_disk_stores_no_picture

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use aicp_types::{AccountId, FaceId, LibraryId, OperatorId, OperatorTokenId, PersonId, PublicId, Sequence};
+use aicp_types::{
+    AccountId, FaceId, LibraryId, OperatorId, OperatorTokenId, PersonId, PublicId, Sequence, SettingChangeId,
+};
 
-use crate::{AppQuota, Grant, Key, NewTemplate, Operator, OperatorToken};
+use crate::{AppQuota, Grant, Key, NewTemplate, Operator, OperatorToken, StoredSetting};
 
 /// Observer of all committed changes.
 ///
@@ -107,6 +109,15 @@ pub enum Change {
         /// The session or token as it is now.
         token: Option<Arc<OperatorToken>>,
     },
+    /// A setting got a value or, if there is none now, lost it.
+    SettingChanged {
+        /// The recorded change.
+        change_id: SettingChangeId,
+        /// Name of the setting.
+        name: String,
+        /// The value.
+        setting: Option<Arc<StoredSetting>>,
+    },
     /// An account's friend groups changed, or the account was deleted.
     FriendGroupsChanged {
         /// The app.
@@ -139,7 +150,8 @@ pub struct RecordedChange {
     pub kind: ChangeKind,
     /// The app, for libraries, grants, quotas and accounts.
     pub app_id: Option<String>,
-    /// Ids: the library, then the public id of a person or the faces; or the key, the operator, the token or the account.
+    /// Ids: the library, then the public id of a person or the faces; or the key, the operator, the token, the
+    /// change of a setting or the account.
     pub ids: Vec<i64>,
 }
 
@@ -168,6 +180,8 @@ pub enum ChangeKind {
     Operator,
     /// [`Change::OperatorTokenChanged`].
     OperatorToken,
+    /// [`Change::SettingChanged`].
+    Setting,
     /// [`Change::FriendGroupsChanged`].
     FriendGroups,
 }
@@ -187,6 +201,7 @@ impl Change {
             Self::KeyChanged { .. } => ChangeKind::Key,
             Self::OperatorChanged { .. } => ChangeKind::Operator,
             Self::OperatorTokenChanged { .. } => ChangeKind::OperatorToken,
+            Self::SettingChanged { .. } => ChangeKind::Setting,
             Self::FriendGroupsChanged { .. } => ChangeKind::FriendGroups,
         }
     }
@@ -219,6 +234,7 @@ impl Change {
             Self::KeyChanged { key } => vec![key.id.get()],
             Self::OperatorChanged { operator_id, .. } => vec![operator_id.get()],
             Self::OperatorTokenChanged { token_id, .. } => vec![token_id.get()],
+            Self::SettingChanged { change_id, .. } => vec![change_id.get()],
             Self::FriendGroupsChanged { account_id, .. } => vec![account_id.get()],
             Self::GrantChanged { .. } | Self::QuotaChanged { .. } => Vec::new(),
         }

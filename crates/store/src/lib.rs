@@ -62,12 +62,12 @@ pub use model::{
     FriendGroup, FriendGroups, FriendRequest, Grant, GrantState, Group, GroupKind, GroupTotal, JobFilter, JobItem,
     JobItemState, JobRow, JobState, Kept, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter,
     LogFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewDelivery, NewEvent, NewFace, NewJob,
-    NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch, NewTemplate, NewWebhook,
-    OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction, OutboxCount, OutboxFilter,
-    OutboxRow, Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder, Profile, Quota, RangePart,
-    RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch,
-    RelatedFilter, Sequences, Solution, StoredApp, SumUnit, SyncRelation, TakenIds, TemplateRow, TemplatesRead,
-    UnjudgedFace, UsedSignature, UserIds, Webhook,
+    NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch, NewSettingChange,
+    NewTemplate, NewWebhook, OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction,
+    OutboxCount, OutboxFilter, OutboxRow, Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder, Profile,
+    Quota, RangePart, RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging,
+    RecognitionMatch, RelatedFilter, Sequences, SettingChange, Solution, StoredApp, StoredSetting, SumUnit,
+    SyncRelation, TakenIds, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds, Webhook,
 };
 pub use pictures::{PictureName, md5_hex, picture_key};
 pub use rows::Rows;

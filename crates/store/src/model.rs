@@ -15,6 +15,7 @@ mod operators;
 mod outbox;
 mod quotas;
 mod recognitions;
+mod settings;
 mod social;
 mod webhooks;
 
@@ -44,6 +45,7 @@ pub use self::{
     recognitions::{
         NewRecognition, NewRecognitionMatch, Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch,
     },
+    settings::{NewSettingChange, SettingChange, StoredSetting},
     social::{
         Account, AccountGraph, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, LostFriends, Members,
         NewAccount, Other, RelatedFilter, Sequences, UserIds,

@@ -117,6 +117,10 @@ id!(
     AuditId
 );
 id!(
+    /// Number of a change of a setting: later changes have greater ones.
+    SettingChangeId
+);
+id!(
     /// Row id of a job; never reused.
     JobId
 );

@@ -19,8 +19,8 @@ mod time;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use ids::{
     AccountId, AuditId, ConsoleUserId, DeliveryId, DeviceId, EventId, FaceId, FileId, FriendGroupId, GroupId, JobId,
-    KeyId, LibraryId, OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, RecognitionEntryId, SyncRelationId,
-    TraceId, WebhookId,
+    KeyId, LibraryId, OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, RecognitionEntryId, SettingChangeId,
+    SyncRelationId, TraceId, WebhookId,
 };
 pub use sequence::Sequence;
 pub use snowflake::{Node, Snowflake, Snowflakes};

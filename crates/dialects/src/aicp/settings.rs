@@ -47,8 +47,10 @@ settings! {
         /// Whether `timestamp` is in seconds instead of milliseconds.
         timestamp_in_seconds: bool = false,
         /// Maximum number of groups (libraries) of an app; 0: unlimited.
+        #[applies(at_once)]
         max_groups: u64 = 0,
         /// Maximum number of faces of a user; 0: unlimited (LinkVisual: 100).
+        #[applies(at_once)]
         max_faces_per_user: usize = 0,
     }
 }

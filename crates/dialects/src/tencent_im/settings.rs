@@ -17,6 +17,7 @@ settings! {
         /// Whether `group_get` lists all groups even if the caller's sequence is the current one.
         always_full_list: bool = false,
         /// Effect of a `friend_add` that is not forced: `AllowAny`, `NeedConfirm` or `DenyAny`.
+        #[applies(at_once)]
         allow_type: AllowType = AllowType::AllowAny,
     }
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::streams::StreamSlots;
-use crate::settings::Events as Settings;
+use crate::live_settings::LiveSettings;
 use crate::{Caller, Library, Match};
 
 /// Maximum delay between an event and its write.
@@ -55,7 +55,7 @@ enum Message {
 }
 
 impl EventLog {
-    pub fn start(store: Store, clock: Arc<dyn Clock>, settings: &Settings) -> Self {
+    pub fn start(store: Store, clock: Arc<dyn Clock>, settings: LiveSettings) -> Self {
         let (buffer, messages) = mpsc::channel(BUFFER_EVENTS);
         let (dropped, is_closing) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
         let writer = Writer {
@@ -63,8 +63,7 @@ impl EventLog {
             clock: Arc::clone(&clock),
             dropped: Arc::clone(&dropped),
             is_closing: Arc::clone(&is_closing),
-            keep: DAY * settings.retention_days,
-            max_events: settings.max_events,
+            settings: settings.clone(),
         };
         Self(Arc::new(Shared {
             buffer,
@@ -74,7 +73,7 @@ impl EventLog {
             clock,
             signal: watch::Sender::new(0),
             end: watch::Sender::new(false),
-            slots: StreamSlots::new(settings.max_streams, settings.max_streams_per_app),
+            slots: StreamSlots::default(),
         }))
     }
 
@@ -172,9 +171,7 @@ struct Writer {
     dropped: Arc<AtomicU64>,
     /// Set during shut-down: limits the attempts of a failing write.
     is_closing: Arc<AtomicBool>,
-    /// Time for which events are kept; zero: as long as there is room.
-    keep: Duration,
-    max_events: u64,
+    settings: LiveSettings,
 }
 
 impl Writer {
@@ -228,8 +225,11 @@ impl Writer {
 
     /// Deletes a batch of old events. Returns whether there may be more.
     async fn delete_old(&self) -> bool {
-        let before = (!self.keep.is_zero()).then(|| self.clock.now().saturating_sub(self.keep));
-        let max_events = i64::try_from(self.max_events).unwrap_or(i64::MAX);
+        let settings = self.settings.load();
+        // Zero: as long as there is room.
+        let keep = DAY * settings.events.retention_days;
+        let before = (!keep.is_zero()).then(|| self.clock.now().saturating_sub(keep));
+        let max_events = i64::try_from(settings.events.max_events).unwrap_or(i64::MAX);
         let deleted: aicp_store::Result<u64> = self
             .store
             .remove(move |tx| {
@@ -272,6 +272,12 @@ mod tests {
     use aicp_types::{SystemClock, UnixMillis};
 
     use super::*;
+    use crate::Settings;
+    use crate::settings::Events;
+
+    fn with(events: Events) -> LiveSettings {
+        Settings { events, ..Settings::default() }.into()
+    }
 
     fn event(number: i64) -> NewEvent {
         let data = EventData::Test;
@@ -282,8 +288,8 @@ mod tests {
     async fn what_was_recorded_is_written_before_the_log_closes_and_old_events_go() {
         let folder = tempfile::tempdir().expect("a temp dir");
         let store = aicp_store_sqlite::open(folder.path(), Arc::new(SystemClock)).await.expect("opens");
-        let unlimited = Settings { retention_days: 0, ..Settings::default() };
-        let log = EventLog::start(store.clone(), Arc::new(SystemClock), &unlimited);
+        let unlimited = Events { retention_days: 0, ..Events::default() };
+        let log = EventLog::start(store.clone(), Arc::new(SystemClock), with(unlimited.clone()));
         (0..1500).for_each(|number| log.push(event(number)));
         log.close().await;
         let mut rows = store.rows().await.expect("reads");
@@ -291,8 +297,8 @@ mod tests {
         let kept = rows.events_after(&EventFilter::default(), EventId::new(0), last, 10_000).await.expect("reads");
         drop(rows);
         assert_eq!((kept.len(), last.get()), (1500, 1500));
-        let settings = Settings { max_events: 100, ..unlimited };
-        let log = EventLog::start(store.clone(), Arc::new(SystemClock), &settings);
+        let settings = Events { max_events: 100, ..unlimited };
+        let log = EventLog::start(store.clone(), Arc::new(SystemClock), with(settings));
         // The first thing that a new log does is to delete.
         let mut first = EventId::new(1);
         while first.get() <= 1400 {
@@ -308,7 +314,7 @@ mod tests {
     async fn a_store_that_takes_nothing_holds_nobody_up() {
         let folder = tempfile::tempdir().expect("a temp dir");
         let store = aicp_store_sqlite::open(folder.path(), Arc::new(SystemClock)).await.expect("opens");
-        let log = EventLog::start(store.clone(), Arc::new(SystemClock), &Settings::default());
+        let log = EventLog::start(store.clone(), Arc::new(SystemClock), with(Events::default()));
         store.close().await.expect("closes");
         (0..BUFFER_EVENTS as i64 + 10).for_each(|number| log.push(event(number)));
         log.close().await;

@@ -7,25 +7,21 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::settings::Events;
 use crate::{Caller, Error, Platform, Result};
 
 /// Places of streams, in total and per app.
+#[derive(Default)]
 pub(crate) struct StreamSlots {
-    max_total: usize,
-    max_per_app: usize,
     taken: Arc<Mutex<HashMap<String, usize>>>,
 }
 
 impl StreamSlots {
-    pub fn new(max_total: usize, max_per_app: usize) -> Self {
-        Self { max_total, max_per_app, taken: Arc::default() }
-    }
-
     /// Takes a place; `None` if there is none for the app.
-    pub fn take(&self, app_id: &str) -> Option<StreamSlot> {
+    pub fn take(&self, app_id: &str, settings: &Events) -> Option<StreamSlot> {
         let mut taken = locked(&self.taken);
         let of_app = taken.get(app_id).copied().unwrap_or_default();
-        if of_app >= self.max_per_app || taken.values().sum::<usize>() >= self.max_total {
+        if of_app >= settings.max_streams_per_app || taken.values().sum::<usize>() >= settings.max_streams {
             return None;
         }
         taken.insert(app_id.to_owned(), of_app + 1);
@@ -97,7 +93,7 @@ impl Platform {
     /// [`Error::Busy`] if the app, or all apps together, follow it as often as the settings allow.
     pub fn follow_events(&self, caller: &Caller) -> Result<EventStream> {
         let log = &self.inner.events;
-        let slot = log.slots().take(caller.app_id()).ok_or(Error::Busy)?;
+        let slot = log.slots().take(caller.app_id(), &self.settings().events).ok_or(Error::Busy)?;
         Ok(EventStream { signal: log.subscribe(), end: log.ending(), _slot: slot })
     }
 
@@ -113,14 +109,15 @@ mod tests {
 
     #[test]
     fn an_app_takes_no_more_than_its_part_and_all_no_more_than_there_are() {
-        let slots = StreamSlots::new(3, 2);
-        let first = slots.take("a").expect("a place");
-        let _second = slots.take("a").expect("a place");
-        assert!(slots.take("a").is_none());
-        let _third = slots.take("b").expect("a place");
-        assert!(slots.take("c").is_none(), "all are taken");
+        let (slots, few) =
+            (StreamSlots::default(), Events { max_streams: 3, max_streams_per_app: 2, ..Events::default() });
+        let first = slots.take("a", &few).expect("a place");
+        let _second = slots.take("a", &few).expect("a place");
+        assert!(slots.take("a", &few).is_none());
+        let _third = slots.take("b", &few).expect("a place");
+        assert!(slots.take("c", &few).is_none(), "all are taken");
         drop(first);
-        assert!(slots.take("c").is_some());
-        assert!(slots.take("a").is_some(), "the place of c is free again");
+        assert!(slots.take("c", &few).is_some());
+        assert!(slots.take("a", &few).is_some(), "the place of c is free again");
     }
 }

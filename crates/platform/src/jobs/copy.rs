@@ -65,7 +65,7 @@ impl Platform {
             };
             self.update_library(caller, copy, set).await?;
         }
-        self.create_job(caller, copy, Task::Copy { from: from.id }, self.inner.settings.jobs.max_open).await
+        self.create_job(caller, copy, Task::Copy { from: from.id }, self.inner.settings.load().jobs.max_open).await
     }
 }
 

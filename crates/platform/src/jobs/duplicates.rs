@@ -49,7 +49,7 @@ impl Platform {
             Threshold::OwnOr(similarity) => library.threshold.unwrap_or(similarity),
             Threshold::Default => self.library_threshold(library.clone())?.threshold,
         };
-        let most = self.inner.settings.jobs.max_open;
+        let most = self.inner.settings.load().jobs.max_open;
         self.create_job(caller, library, Task::Duplicates { threshold }, most).await
     }
 }
@@ -90,7 +90,7 @@ async fn pairs(
     let mut templates = rows.templates_of_people(library.id, algorithm, first.id, last.id).await?;
     drop(rows);
     // Nobody finds a face that is not recognisable.
-    let least = platform.inner.settings.recognition.gate_of(running.caller.app_id()).least();
+    let least = platform.inner.settings.load().recognition.gate_of(running.caller.app_id()).least();
     templates.retain(|row| row.recognisability.is_none_or(|r| is_recognisable_enough(r, least)));
     let probes = templates.iter_mut().map(|row| std::mem::take(&mut row.vector)).collect();
     let found = platform.inner.builtin.search_templates(library.id, probes, MAX_SIMILAR).await?;

@@ -60,7 +60,7 @@ impl Platform {
     /// [`Limit::Jobs`](crate::Limit::Jobs).
     pub async fn export_library(&self, caller: &Caller, library: &Library, content: ExportContent) -> Result<Job> {
         require_content(caller, content)?;
-        self.create_job(caller, library, Task::Export(content), self.inner.settings.jobs.max_open).await
+        self.create_job(caller, library, Task::Export(content), self.inner.settings.load().jobs.max_open).await
     }
 
     /// Opens the archive of an export from a position in bytes; returns it with its size. The act is logged, once for each
@@ -106,7 +106,7 @@ impl Platform {
         if job.kind != JobKind::Export.name() || job.state != JobState::Done || job.position.is_none() {
             return None;
         }
-        let expires_at = job.ended_at?.saturating_add(HOUR * self.inner.settings.jobs.export_hours);
+        let expires_at = job.ended_at?.saturating_add(HOUR * self.inner.settings.load().jobs.export_hours);
         (self.now() < expires_at).then_some(expires_at)
     }
 
@@ -163,7 +163,7 @@ pub(super) async fn run(running: Running, job: JobRow, content: ExportContent) -
     running.begin_anew().await?;
     running.count_people(&library).await?;
     let (parts, waiting) = mpsc::channel(MAX_WAITING);
-    let most = (platform.inner.settings.jobs.max_unpacked_mib as u64) << 20;
+    let most = (platform.inner.settings.load().jobs.max_unpacked_mib as u64) << 20;
     let writer = Writer {
         path: platform.inner.jobs.folder.path_of(&export_name(running.id)),
         store: platform.inner.store.clone(),

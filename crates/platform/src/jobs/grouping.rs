@@ -36,7 +36,7 @@ impl Platform {
             // The log has the faces of this process's recognition, whatever the engine of the library.
             Threshold::Default => self.library_threshold(library.clone())?.threshold,
         };
-        self.create_job(caller, library, Task::Grouping { threshold }, self.inner.settings.jobs.max_open).await
+        self.create_job(caller, library, Task::Grouping { threshold }, self.inner.settings.load().jobs.max_open).await
     }
 }
 

@@ -74,7 +74,7 @@ impl ImportSource {
 
 impl Platform {
     fn limits(&self) -> Limits {
-        let settings = &self.inner.settings.jobs;
+        let settings = &self.inner.settings.load().jobs;
         Limits { entries: settings.max_files, unpacked: (settings.max_unpacked_mib as u64) << 20, file: MAX_FILE }
     }
 
@@ -94,7 +94,7 @@ impl Platform {
         run_detached(async move {
             let file = upload.keep().await?;
             let task = Task::Import(ImportSource::Archive { file: file.clone() });
-            let most = platform.inner.settings.jobs.max_open;
+            let most = platform.inner.settings.load().jobs.max_open;
             let created = platform.create_job(&caller, &library, task, most).await;
             if created.is_err() {
                 platform.inner.jobs.folder.discard_named(&file).await;
@@ -114,14 +114,14 @@ impl Platform {
         let is_free = caller.is_local();
         let caller = &caller.acting_for(&library.app_id)?;
         self.backend_of(caller, library)?;
-        let roots = self.inner.settings.jobs.import_roots.clone();
+        let roots = self.inner.settings.load().jobs.import_roots.clone();
         let found = run_blocking(move || Ok(allowed_folder(&folder, is_free, &roots))).await?;
         // Why it is refused would tell what is on the disk.
         let path = found.ok_or_else(|| BadInput::Import("the folder is not one below jobs.import_roots".to_owned()))?;
         let path = hex::encode(path.as_os_str().as_encoded_bytes());
         let source = ImportSource::Folder { path, follows_links: is_free };
         // A local command has no one to wait for, and each import that was killed leaves a job.
-        let most = if is_free { u64::MAX } else { self.inner.settings.jobs.max_open };
+        let most = if is_free { u64::MAX } else { self.inner.settings.load().jobs.max_open };
         self.create_job(caller, library, Task::Import(source), most).await
     }
 }

@@ -221,7 +221,7 @@ impl Platform {
     }
 
     async fn start_due(&self, tasks: &mut JoinSet<()>) -> Result<()> {
-        let most = self.inner.settings.jobs.concurrent;
+        let most = self.inner.settings.load().jobs.concurrent;
         let active: HashSet<JobId> = self.inner.jobs.active().keys().copied().collect();
         let mut room = most.saturating_sub(active.len());
         if room == 0 {
@@ -320,7 +320,7 @@ impl Platform {
 
     /// Deletes jobs that ended long ago.
     async fn forget_old_jobs(&self) -> Result<()> {
-        let age = Duration::from_secs(86_400) * self.inner.settings.jobs.retention_days;
+        let age = Duration::from_secs(86_400) * self.inner.settings.load().jobs.retention_days;
         let old =
             self.inner.store.rows().await?.jobs_ended_before(self.now().saturating_sub(age), MAX_FORGOTTEN).await?;
         for id in old {
@@ -390,12 +390,15 @@ async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
         // Holds the platform only while it is needed, so that it can shut down.
         let Some(inner) = inner.upgrade() else { return };
         let platform = Platform { inner };
+        let mut changes = platform.inner.settings.changes();
         if let Err(e) = platform.start_due(&mut tasks).await {
             tracing::error!(error = %e, "jobs can't be started; the next look tries again");
         }
         let wake = async {
             tokio::select! {
                 () = platform.inner.jobs.wake.notified() => {}
+                // More jobs may run at a time.
+                Ok(()) = changes.changed() => {}
                 Some(_) = tasks.join_next() => {}
                 _ = looks.tick() => {
                     if let Err(e) = platform.forget_old_jobs().await {

@@ -177,7 +177,7 @@ impl Platform {
             })
             .await?
         };
-        let most = (self.inner.settings.jobs.max_upload_mib as u64) << 20;
+        let most = (self.inner.settings.load().jobs.max_upload_mib as u64) << 20;
         let digest = Sha256::new();
         Ok(Upload {
             path,

@@ -1,7 +1,7 @@
 //! Health checks of remote engines, and the replay of their waiting writes.
 
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aicp_backends::{RemoteEngine, RemoteError, Write};
 use aicp_types::UnixMillis;
@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::Outbox;
 use crate::events::EventLog;
+use crate::live_settings::LiveSettings;
 
 /// Health of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,13 +44,14 @@ pub struct HealthCheck {
 /// for it.
 pub(crate) async fn monitor_engines(
     outbox: Weak<Outbox>,
-    interval: Duration,
+    settings: LiveSettings,
     events: EventLog,
     mut stop: watch::Receiver<bool>,
 ) {
     if outbox.upgrade().is_none_or(|outbox| outbox.engines.is_empty()) {
         return;
     }
+    let mut changes = settings.changes();
     loop {
         let Some(outbox) = outbox.upgrade() else { return };
         // Concurrent, so that an engine that hangs does not delay the others. Writes interrupted by shut-down are in
@@ -64,8 +66,10 @@ pub(crate) async fn monitor_engines(
         drop(outbox);
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(interval) => {}
+            () = tokio::time::sleep(settings.load().outbox.interval_s.duration()) => {}
             () = wakeup.notified() => {}
+            // The address of an engine may be another one.
+            Ok(()) = changes.changed() => {}
         }
     }
 }
@@ -111,7 +115,7 @@ impl Outbox {
             }
         }
         if is_up != Some(false)
-            && self.auto_replay
+            && self.settings.load().outbox.auto_replay
             && let Err(e) = self.replay(engine).await
         {
             tracing::error!(error = %e, engine = engine.name(), "waiting writes can't be worked off");

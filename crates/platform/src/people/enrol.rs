@@ -251,7 +251,8 @@ impl Platform {
     ) -> Result<Enrolled> {
         let backend = self.backend_of(caller, library)?;
         let replaces = options.known_person == KnownPerson::ReplaceFaces;
-        let max_faces = Some(self.inner.settings.max_faces_a_user).filter(|limit| *limit > 0).or(options.max_faces);
+        let max_faces =
+            Some(self.inner.settings.load().max_faces_a_user).filter(|limit| *limit > 0).or(options.max_faces);
         // Different pictures of a person can be added at a time, unless a rule looks at the other faces.
         let is_free = !replaces && max_faces.is_none() && options.same_picture != SamePicture::RefuseInLibrary;
         let _same_person = if is_free { None } else { Some(self.lock_person(&person).await) };

@@ -49,7 +49,7 @@ impl Platform {
             let (first, second) = if person.id < other.id { (&person, &other) } else { (&other, &person) };
             let _first = platform.lock_person(first).await;
             let _second = platform.lock_person(second).await;
-            let max_faces = Some(platform.inner.settings.max_faces_a_user).filter(|limit| *limit > 0);
+            let max_faces = Some(platform.inner.settings.load().max_faces_a_user).filter(|limit| *limit > 0);
             backend.merge_people(&person, &other, max_faces).await
         })
         .await

@@ -252,7 +252,8 @@ async fn post(
             headers.insert(name, value);
         }
     }
-    Ok(platform.inner.poster.post(app_id, &webhook.made.url, headers, Bytes::from(body)).await)
+    let poster = platform.inner.fetchers.events.load_full();
+    Ok(poster.post(app_id, &webhook.made.url, headers, Bytes::from(body)).await)
 }
 
 /// What was attempted.
@@ -271,7 +272,7 @@ async fn record(
     attempt: DeliveryAttempt,
     is_final: bool,
 ) -> Result<()> {
-    let settings = platform.inner.settings.webhooks.clone();
+    let settings = platform.inner.settings.load().webhooks.clone();
     let (id, position) = (webhook.id, webhook.position);
     let (now, created_at) = (platform.now(), attempt.time);
     let jitter = f64::from(u16::from_be_bytes(random::bytes::<2>()?)) / f64::from(u16::MAX);

@@ -43,7 +43,7 @@ impl Fixture {
 
     /// Closes the platform and opens it again on the same folder.
     pub async fn reopened(self) -> Self {
-        let settings = self.platform.settings().clone();
+        let settings = self.platform.settings().as_ref().clone();
         self.reopened_with(settings).await
     }
 

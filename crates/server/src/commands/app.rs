@@ -95,7 +95,7 @@ fn on_keys(
     })?;
     match outcome {
         Some(outcome) => Ok(outcome),
-        None => there(&Server { socket: data_dir::control_socket(config) }),
+        None => there(&Server::of(config)),
     }
 }
 
@@ -105,6 +105,11 @@ pub(super) struct Server {
 }
 
 impl Server {
+    /// Returns the server that has the data folder open, which is known to be so.
+    pub fn of(config: &Config) -> Self {
+        Self { socket: data_dir::control_socket(config) }
+    }
+
     /// Returns the server that has the data folder open, if one does.
     pub fn running(config: &Config) -> Option<Self> {
         let socket = data_dir::control_socket(config);
@@ -149,15 +154,15 @@ pub(super) fn escaped(text: &str) -> String {
     text.bytes().map(|b| if kept(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
-fn print(value: &Value) -> Result<()> {
+pub(super) fn print(value: &Value) -> Result<()> {
     Ok(writeln!(std::io::stdout(), "{value}")?)
 }
 
-fn as_json(value: &impl Serialize) -> Value {
+pub(super) fn as_json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
-fn from_json<T: DeserializeOwned>(value: Value) -> Result<T> {
+pub(super) fn from_json<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|e| Error::Server(format!("the server answers something else: {e}")))
 }
 

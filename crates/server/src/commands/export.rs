@@ -4,6 +4,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use aicp_platform::{ExportContent, folder_of_jobs};
 use serde_json::json;
@@ -12,28 +13,30 @@ use zip::ZipArchive;
 use super::app::{Server, escaped};
 use super::import::{bar, ended, show, text};
 use super::{async_runtime, open_platform, start_vision};
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::{Error, Result, data_dir};
 
 /// Writes a library into a folder, or into a zip archive if the name ends like one, by a job: of the server that has the data
 /// folder open, or of this process. `aicp import` restores it.
-pub(crate) fn run(config: &Config, to: &Path, app: &str, library: &str, templates: bool) -> Result<()> {
+pub(crate) fn run(live: &Arc<Live>, to: &Path, app: &str, library: &str, templates: bool) -> Result<()> {
+    let config = live.base();
     if std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) || to.is_file() {
         return Err(Error::Io { path: to.to_owned(), source: io::ErrorKind::AlreadyExists.into() });
     }
     match Server::running(config) {
         Some(server) => on_server(config, &server, to, app, library, templates),
-        None => here(config, to, app, library, templates),
+        None => here(live, to, app, library, templates),
     }
 }
 
-fn here(config: &Config, to: &Path, app: &str, library: &str, templates: bool) -> Result<()> {
+fn here(live: &Arc<Live>, to: &Path, app: &str, library: &str, templates: bool) -> Result<()> {
+    let config = live.base();
     let runtime = async_runtime()?;
     data_dir::check_parts(config, false)?;
     let vision = start_vision(config, None)?;
     runtime.block_on(async {
         let token = data_dir::admin_token(config)?.token;
-        let platform = open_platform(config, vision, &token, false).await?;
+        let platform = open_platform(live, vision, &token, false).await?;
         let export = async {
             let caller = platform.local_caller_for(app).await?;
             let library = platform.library(&caller, library).await?;

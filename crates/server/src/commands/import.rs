@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::app::{Server, escaped};
 use super::{async_runtime, open_platform, start_vision};
-use crate::config::Config;
+use crate::config::Live;
 use crate::{Error, Result, data_dir};
 
 /// Interval between two looks at the progress.
@@ -55,13 +56,14 @@ impl Summary {
 
 /// Enrols a folder that has a folder of pictures per person, or restores an export, as a job: of the server that has the data
 /// folder open, or of this process. A repeated run continues where the last one stopped.
-pub(crate) fn run(config: &Config, dir: &Path, caller: &str, library: Option<&str>, json: bool) -> Result<()> {
+pub(crate) fn run(live: &Arc<Live>, dir: &Path, caller: &str, library: Option<&str>, json: bool) -> Result<()> {
     std::fs::read_dir(dir).map_err(Error::io(dir))?;
     let exported = exported_library(dir);
     let library = library.or(exported.as_deref()).ok_or(Error::NoLibrary)?;
+    let config = live.base();
     let (summary, failure) = match Server::running(config) {
         Some(server) => on_server(&server, dir, caller, library)?,
-        None => here(config, dir, caller, library)?,
+        None => here(live, dir, caller, library)?,
     };
     report(&summary, json)?;
     failure.map_or(Ok(()), Err)
@@ -74,17 +76,17 @@ fn exported_library(dir: &Path) -> Option<String> {
 }
 
 /// Runs the import in this process. Returns what was done, and the error that ended it early.
-fn here(config: &Config, dir: &Path, caller: &str, library: &str) -> Result<(Summary, Option<Error>)> {
+fn here(live: &Arc<Live>, dir: &Path, caller: &str, library: &str) -> Result<(Summary, Option<Error>)> {
     let runtime = async_runtime()?;
     // The import limits its own concurrency; a short queue configured for the server must not slow it down.
-    let mut config = config.clone();
+    let mut config = live.base().clone();
     config.vision.queue = 0;
     let config = &config;
     let vision = start_vision(config, None)?;
     runtime.block_on(async {
         let token = data_dir::admin_token(config)?.token;
         data_dir::check_parts(config, false)?;
-        let platform = open_platform(config, vision, &token, false).await?;
+        let platform = open_platform(live, vision, &token, false).await?;
         let caller = platform.local_caller_for(caller).await?;
         let library = platform.open_library(&caller, library).await?;
         let job = platform.import_folder(&caller, &library, dir.to_owned()).await?;

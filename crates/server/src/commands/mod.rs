@@ -12,20 +12,21 @@ pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod models;
 pub(crate) mod serve;
+pub(crate) mod settings;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
 use aicp_backends::{Builtin, LocalIndex};
-use aicp_platform::Platform;
+use aicp_platform::{LiveSettings, Platform, stored_settings};
 use aicp_store::Store;
 use aicp_types::SystemClock;
 use aicp_vision::{Biometrics, FaceModels, ModelPaths, Picture, RuntimeInfo, StartingPool, Vision};
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::{Error, Result, data_dir, engines};
 
 /// Starts inference as configured, and waits until the networks are loaded.
@@ -56,17 +57,20 @@ fn model_paths(config: &Config) -> ModelPaths {
 }
 
 /// Opens the platform on the data folder. `sweeps` tells whether abandoned pictures are looked for, which is for a server.
-async fn open_platform(config: &Config, vision: Vision, admin_token: &str, sweeps: bool) -> Result<Platform> {
+async fn open_platform(live: &Arc<Live>, vision: Vision, admin_token: &str, sweeps: bool) -> Result<Platform> {
+    let config = live.base();
     let key = data_dir::master_key(config)?;
     let no_index = |e| aicp_platform::Error::from(aicp_backends::Error::from(e));
     let index = LocalIndex::start(vision.dimensions()).map_err(no_index)?;
     let builtin = Builtin::new(Arc::new(vision), Arc::new(index));
-    let engines = engines::open(&config.engines, builtin)?;
     let store = open_store(config).await?;
+    let settings = LiveSettings::new(Arc::<Live>::clone(live), stored_settings(&store).await?);
+    let (engines, replaceable) = engines::open(&live.load().engines, builtin)?;
+    live.follow_with_engines(replaceable);
     if sweeps {
         store.keep_sweeping();
     }
-    Ok(Platform::open(store, engines, &key, admin_token, config.platform(), Arc::new(SystemClock)).await?)
+    Ok(Platform::open(store, engines, &key, admin_token, settings, Arc::new(SystemClock)).await?)
 }
 
 /// Opens the store of the data folder.

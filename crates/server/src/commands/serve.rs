@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use aicp_api::{About, Api, ShownSetting};
+use aicp_api::{About, Api};
 use aicp_dialects::{Options, Site, aicp};
 use aicp_platform::Platform;
 use aicp_requests::{AnswerBudget, BodyBudget, Interface, Interfaces, Shared};
@@ -16,10 +16,11 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::{async_runtime, begin_vision, models, open_platform, wait_for_vision};
 use crate::clock;
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Live};
 use crate::connections::Connections;
 use crate::control::ControlSocket;
 use crate::http::{self, Listener, RequestHandler};
+use crate::limits::ConnectionLimits;
 use crate::tls::{self, Tls};
 use crate::{Error, Result, data_dir, logging, metrics};
 
@@ -28,24 +29,21 @@ const MIB: usize = 1 << 20;
 const MIN_TOKEN_CHARS: usize = 16;
 /// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
-/// Open files that the process needs besides connections: database, pictures in progress, libraries.
-const RESERVED_FILES: usize = 256;
-/// Minimum number of open files, unless fewer connections are configured.
-const FEWEST_FILES: usize = 1024;
 
 /// Runs the server until SIGTERM or SIGINT, then finishes the calls in progress.
-pub(crate) fn run(config: Config, settings: Vec<ShownSetting>, force_new: bool) -> Result<()> {
-    data_dir::check_parts(&config, force_new)?;
-    let about = About { settings, models: models::shown()? };
-    async_runtime()?.block_on(serve(config, Arc::new(about)))
+pub(crate) fn run(live: Arc<Live>, force_new: bool) -> Result<()> {
+    data_dir::check_parts(live.base(), force_new)?;
+    let about = About { models: models::shown()? };
+    async_runtime()?.block_on(serve(live, Arc::new(about)))
 }
 
 /// Opens the store and fills the galleries while the networks are loaded.
-async fn load(config: &Config, admin_token: &str) -> Result<Platform> {
+async fn load(live: &Arc<Live>, admin_token: &str) -> Result<Platform> {
+    let config = live.base();
     let for_vision = config.clone();
     let starting = on_blocking_thread(move || begin_vision(&for_vision, None)).await?;
     let vision = starting.vision().with_limits(config.vision.time_limits());
-    let opened = open_platform(config, vision, admin_token, true).await;
+    let opened = open_platform(live, vision, admin_token, true).await;
     // Awaited even on failure: the process must not end while libraries are being loaded.
     let loaded = on_blocking_thread(move || wait_for_vision(starting)).await;
     let platform = opened?;
@@ -60,24 +58,6 @@ async fn load(config: &Config, admin_token: &str) -> Result<Platform> {
 
 async fn on_blocking_thread<T: Send + 'static>(job: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(job).await.map_err(|e| Error::Runtime(std::io::Error::other(e)))?
-}
-
-/// Returns the number of connections that the limit of open files allows, at most `wanted`.
-///
-/// # Errors
-/// [`Error::OpenFiles`] if the limit is too low to serve.
-fn connections_within_file_limit(wanted: usize) -> Result<usize> {
-    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
-    let files = usize::try_from(files).unwrap_or(usize::MAX);
-    let needed = RESERVED_FILES.saturating_add(wanted);
-    if files < needed.min(FEWEST_FILES) {
-        return Err(Error::OpenFiles { files, needed });
-    }
-    let possible = files.saturating_sub(RESERVED_FILES).max(1);
-    if possible < wanted {
-        tracing::warn!(wanted, possible, "the limit of open files allows fewer connections than are set");
-    }
-    Ok(wanted.min(possible))
 }
 
 /// Opens a listening socket with a backlog for bursts of connections.
@@ -108,20 +88,18 @@ fn options(config: &Config, address: SocketAddr, listen: Listen, is_encrypted: b
     }
 }
 
-async fn serve(config: Config, about: Arc<About>) -> Result<()> {
+async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
+    // What listeners and interfaces are made of changes with a restart only.
+    let config = live.base();
     config.refuse_open_network()?;
     metrics::start()?;
     let begun = Instant::now();
-    let idle = config.http.idle_seconds.duration();
-    let most = connections_within_file_limit(config.http.max_connections)?;
-    let max_per_address = match config.http.max_connections_per_address {
-        0 => most.div_ceil(4),
-        set => set,
-    };
-    let connections = Connections::new(most, max_per_address, config.http.trusted_proxies.clone());
+    let limits = ConnectionLimits::new(&config.http)?;
+    live.follow_with_limits(limits.clone());
+    let connections = Connections::new(limits, config.http.trusted_proxies.clone());
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
-    let token = data_dir::admin_token(&config)?;
+    let token = data_dir::admin_token(config)?;
 
     let tls = Tls::load(&config.tls)?;
     let is_encrypted = |listen: Listen| tls.as_ref().is_some_and(|tls| tls.acceptor(listen.encryption).is_some());
@@ -135,12 +113,12 @@ async fn serve(config: Config, about: Arc<About>) -> Result<()> {
         let listener = listener_at(listen.address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let tls = tls.clone().map(|tls| (tls, listen.encryption));
-        listeners.spawn(http::serve(Listener { listener, address, tls, idle }, front.clone(), stopped.clone()));
+        listeners.spawn(http::serve(Listener { listener, address, tls }, front.clone(), stopped.clone()));
         bound.push((address, *listen));
     }
 
     let platform = tokio::select! {
-        loaded = load(&config, &token.token) => loaded?,
+        loaded = load(&live, &token.token) => loaded?,
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
@@ -157,13 +135,13 @@ async fn serve(config: Config, about: Arc<About>) -> Result<()> {
         let is_encrypted = is_encrypted(listen);
         let api = Api::new(shared.clone(), &config.api, has_secure_url || is_encrypted, Arc::clone(&about));
         let mut all: Vec<Box<dyn Interface>> = vec![Box::new(api)];
-        all.extend(aicp_dialects::interfaces(shared.clone(), options(&config, address, listen, is_encrypted)));
+        all.extend(aicp_dialects::interfaces(shared.clone(), options(config, address, listen, is_encrypted)));
         (address, Interfaces::new(all))
     });
     let interfaces: Vec<_> = interfaces.collect();
     let for_control = interfaces.first().map(|(_, interfaces)| interfaces.clone()).unwrap_or_default();
     front.open(platform.clone(), interfaces);
-    let control = ControlSocket::open(data_dir::control_socket(&config), for_control);
+    let control = ControlSocket::open(data_dir::control_socket(config), for_control);
 
     let caretaker = platform.start_engine_monitor();
     let judging = platform.start_judging_faces();
@@ -183,7 +161,7 @@ async fn serve(config: Config, about: Arc<About>) -> Result<()> {
         (Some(_), _) => {}
         // Printed once, to stdout; logs go to stderr.
         (None, true) => drop(writeln!(std::io::stdout(), "admin token: {}", token.token)),
-        (None, false) => tracing::info!(file = %data_dir::token_file(&config).display(), "the admin token is in"),
+        (None, false) => tracing::info!(file = %data_dir::token_file(config).display(), "the admin token is in"),
     }
 
     let watches = [clock::watch(), logging::watch(), metrics::watch(), tls_watch];

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use aicp_api::{SettingSource, ShownSetting};
 use aicp_settings::{Section, Setting};
 use figment::Figment;
 use figment::providers::Serialized;
@@ -29,10 +28,13 @@ pub fn default_file() -> Result<String> {
             section = its_section;
             let _ = write!(file, "\n[{section}]\n");
         }
-        let about = match &setting.wanted {
-            Some(wanted) => format!("{} Must be {wanted}.", setting.doc),
-            None => setting.doc.clone(),
-        };
+        let mut about = setting.doc.clone();
+        if let Some(wanted) = &setting.wanted {
+            let _ = write!(about, " Must be {wanted}.");
+        }
+        if setting.applies_at_once {
+            about.push_str(" May change while the server runs.");
+        }
         for line in wrapped(&about) {
             let _ = writeln!(file, "# {line}");
         }
@@ -49,7 +51,7 @@ pub fn default_file() -> Result<String> {
 /// # Errors
 /// [`Error::Config`] if a default can't be serialized.
 pub fn markdown_table() -> Result<String> {
-    let mut table = "| Setting | Default | Must be | Meaning |\n|---|---|---|---|\n".to_owned();
+    let mut table = "| Setting | Default | Must be | Changes | Meaning |\n|---|---|---|---|---|\n".to_owned();
     let defaults = values(&Config::default())?;
     for setting in &Config::list() {
         let default = match value_of(setting, &defaults) {
@@ -60,30 +62,10 @@ pub fn markdown_table() -> Result<String> {
         };
         let wanted = setting.wanted.as_deref().unwrap_or_default();
         let doc = linked(&setting.doc).replace('|', "\\|");
-        let _ = writeln!(table, "| `{}` | {default} | {wanted} | {doc} |", setting.name);
+        let changes = if setting.applies_at_once { "at once" } else { "restart" };
+        let _ = writeln!(table, "| `{}` | {default} | {wanted} | {changes} | {doc} |", setting.name);
     }
     Ok(table)
-}
-
-/// Lists every setting in force with its default; `source` tells where its value comes from. Secrets are masked.
-///
-/// # Errors
-/// [`Error::Config`] if a value can't be serialized.
-pub(super) fn in_force(config: &Config, source: impl Fn(&str) -> SettingSource) -> Result<Vec<ShownSetting>> {
-    let (values, defaults) = (values(config)?, values(&Config::default())?);
-    let json = |value: Option<&Value>| value.map_or(Ok(serde_json::Value::Null), serde_json::to_value);
-    let shown = Config::list().into_iter().map(|setting| {
-        let wrong = |e: serde_json::Error| Error::Config(format!("{}: {e}", setting.name));
-        Ok(ShownSetting {
-            value: json(value_of(&setting, &values)).map_err(wrong)?,
-            default: json(value_of(&setting, &defaults)).map_err(wrong)?,
-            source: source(&setting.name),
-            description: setting.doc.clone(),
-            must_be: setting.wanted.clone(),
-            name: setting.name,
-        })
-    });
-    shown.collect()
 }
 
 /// Serializes settings, with secrets masked.
@@ -92,7 +74,7 @@ pub(super) fn values(config: &Config) -> Result<Dict> {
 }
 
 /// Returns the value of a setting among those of all; `None`: it is unset.
-fn value_of<'a>(setting: &Setting, defaults: &'a Dict) -> Option<&'a Value> {
+pub(super) fn value_of<'a>(setting: &Setting, defaults: &'a Dict) -> Option<&'a Value> {
     let mut names = setting.name.split('.');
     let first = defaults.get(names.next()?)?;
     let value = names.try_fold(first, |value, name| value.as_dict()?.get(name))?;

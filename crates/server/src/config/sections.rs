@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use aicp_settings::{Seconds, Wrong, at_least, settings, within};
+use aicp_settings::{Seconds, Setting, Wrong, at_least, list, settings, within};
 use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
 
 settings! {
     /// Limits of the HTTP server.
@@ -12,12 +14,15 @@ settings! {
         /// Memory limit of all request bodies together, in MiB.
         body_memory_mib: usize = 512 => within(16..=1 << 20),
         /// Maximum number of open connections of all listeners together.
+        #[applies(at_once)]
         max_connections: usize = 4096 => at_least(1),
         /// Maximum number of open connections of one address, or of concurrent calls of one client behind a trusted
         /// proxy; 0: a quarter of `http.max_connections`. At the limit a new connection may replace a less useful one
         /// (docs/security.md).
+        #[applies(at_once)]
         max_connections_per_address: usize = 0,
         /// Seconds that a keep-alive connection may wait for its next request.
+        #[applies(at_once)]
         idle_seconds: Seconds = Seconds::new(75) => within(Seconds::new(1)..=Seconds::new(86_400)),
         /// Addresses of trusted proxies. The call log and the login throttle use the client address in their
         /// `X-Forwarded-For`.
@@ -57,7 +62,44 @@ settings! {
         /// Format of the lines: `text` or `json`.
         format: LogFormat = LogFormat::Text,
         /// Filter in the syntax of `tracing-subscriber`, such as `info` or `aicp_requests=debug,info`.
+        #[applies(at_once)]
         level: String = "info".to_owned(),
+    }
+}
+
+settings! {
+    /// Changes of settings while the server runs.
+    pub struct Changes {
+        /// Settings that can't be changed while the server runs, such as `["recognition.threshold", "log.*"]`; `*`: all. What
+        /// file, environment or default say counts, whatever the database has (docs/operations.md).
+        #[serde(deserialize_with = "list")]
+        fixed: Vec<String> = Vec::new(),
+    }
+}
+
+impl Changes {
+    /// Whether a setting is fixed.
+    pub(crate) fn fixes(&self, name: &str) -> bool {
+        self.fixed.iter().any(|pattern| covers(pattern, name))
+    }
+
+    /// Checks that each pattern covers a setting, as a misspelt one would fix nothing.
+    ///
+    /// # Errors
+    /// [`Error::Config`].
+    pub(crate) fn check_names(&self, all: &[Setting]) -> Result<()> {
+        match self.fixed.iter().find(|pattern| !all.iter().any(|setting| covers(pattern, &setting.name))) {
+            Some(pattern) => Err(Error::Config(format!("settings.fixed must name settings: there is no {pattern}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a pattern covers a name: it is the name, or the name goes on after `*` at its end.
+fn covers(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) if start.is_empty() || start.ends_with('.') => name.starts_with(start),
+        _ => pattern == name,
     }
 }
 

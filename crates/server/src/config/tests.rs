@@ -1,5 +1,7 @@
 use aicp_dialects::aicp::Chapter;
 
+use aicp_platform::{SettingRules, StoredSettings};
+
 use super::*;
 
 #[test]
@@ -18,6 +20,10 @@ fn load(toml: &str) -> Result<Loaded> {
     let file = tempfile::NamedTempFile::new().expect("temp file");
     std::fs::write(file.path(), toml).expect("write");
     Config::load(Some(file.path()), &Flags::default())
+}
+
+fn listed(loaded: &Loaded, only_differences: bool) -> String {
+    loaded.list(&loaded.config, &[], only_differences).expect("a list").join("\n")
 }
 
 #[test]
@@ -88,7 +94,7 @@ fn digits_are_text_and_a_wrong_token_is_not_shown() {
 #[test]
 fn secrets_are_masked() {
     let loaded = load("admin_token = \"a-very-secret-token\"").expect("loads");
-    let shown = loaded.describe().expect("shows");
+    let shown = listed(&loaded, false);
     assert!(shown.contains("admin_token = \"***\""), "{shown}");
     assert!(!shown.contains("a-very-secret-token"));
     assert!(!format!("{:?}", loaded.config).contains("a-very-secret-token"));
@@ -98,7 +104,7 @@ fn secrets_are_masked() {
 fn the_default_file_holds_every_setting_and_changes_none() {
     let file = default_file().expect("a file");
     let loaded = load(&file).expect("loads");
-    assert_eq!(loaded.differences().expect("a list"), "");
+    assert_eq!(listed(&loaded, true), "");
     for setting in Config::list() {
         let name = setting.name.rsplit('.').next().expect("a name");
         let (value, unset) = (format!("\n{name} = "), format!("\n# {name} is unset."));
@@ -110,10 +116,46 @@ fn the_default_file_holds_every_setting_and_changes_none() {
 #[test]
 fn differences_are_listed_with_their_source() {
     let toml = "admin_token = \"a-very-secret-token\"\n[recognition]\ntop_n = 5\nthreshold = 0.8\n";
-    let shown = load(toml).expect("loads").differences().expect("a list");
+    let shown = listed(&load(toml).expect("loads"), true);
     let names: Vec<_> = shown.lines().filter_map(|line| line.split(" = ").next()).collect();
     assert_eq!(names, ["admin_token", "recognition.top_n"], "{shown}");
     assert!(!shown.contains("a-very-secret-token"));
+}
+
+#[test]
+fn no_secret_changes_while_the_server_runs() {
+    let toml =
+        "admin_token = \"a-secret\"\n[engines.cloudwalk]\nurl = \"http://h/\"\napp_id = \"a\"\napp_secret = \"s\"\n";
+    let live = Live::new(load(toml).expect("loads")).expect("settings");
+    let all = live.describe(&StoredSettings::new());
+    let secrets: Vec<_> = all.iter().filter(|setting| setting.value == "***").collect();
+    assert_eq!(
+        secrets.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
+        ["admin_token", "engines.cloudwalk.app_secret"]
+    );
+    // Values stand in the history as they are.
+    assert!(secrets.iter().all(|setting| !setting.applies_at_once));
+}
+
+#[test]
+fn patterns_fix_a_setting_or_a_section() {
+    let fixed = |pattern: &str, name| {
+        load(&format!("[settings]\nfixed = [{pattern:?}]")).map(|it| it.config.settings.fixes(name))
+    };
+    for (pattern, name, is_fixed) in [
+        ("log.*", "log.level", true),
+        ("log.level", "log.level", true),
+        ("*", "recognition.threshold", true),
+        ("engines.*", "engines.koala.url", true),
+        ("log.*", "login", false),
+        ("log.level", "log.format", false),
+    ] {
+        assert_eq!(fixed(pattern, name).expect("loads"), is_fixed, "{pattern} {name}");
+    }
+    for wrong in ["log", "log.le*", "logs.*"] {
+        let message = fixed(wrong, "log.level").expect_err("no such setting").to_string();
+        assert!(message.contains("settings.fixed"), "{wrong}: {message}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::mpsc;
 
-use aicp_store::{NewFace, NewTemplate, TemplateRow, UnjudgedFace};
+use aicp_store::{ChangeKind, NewFace, NewTemplate, TemplateRow, UnjudgedFace};
 use aicp_types::FaceId;
 
 use crate::Harness;
@@ -55,4 +55,36 @@ pub async fn what_is_not_judged_is_told_page_by_page_until_it_is(harness: Box<dy
     f.store.set_recognisability(FaceId::new(987_654), 0.5).await.expect("one that is gone is fine");
     assert_eq!(ask(FaceId::new(0), 9).await, unjudged[1..]);
     assert_eq!(stored(&f).await[0], (1, Some(0.75)));
+}
+
+pub async fn faces_between_two_minima_are_told_as_added_or_removed(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
+    let library = f.library("g").await;
+    let mut ids = Vec::new();
+    for (i, recognisability) in [Some(0.05), Some(0.1), Some(0.4), Some(0.5), None].into_iter().enumerate() {
+        let new = face(&[i as f32 + 1.0, 0.0], recognisability);
+        let (_, face) = f.store.enrol(library.id, new_person(), new, bytes(&i.to_string())).await.expect("enrol");
+        ids.push(face.id.get());
+    }
+    for (name, before, after, wanted) in [
+        ("1", 0.5, 0.1, Some((ChangeKind::FacesAdded, &ids[1..3]))),
+        ("1", 0.1, 0.5, Some((ChangeKind::FacesRemoved, &ids[1..3]))),
+        ("1", 0.1, 0.0, Some((ChangeKind::FacesAdded, &ids[..1]))),
+        ("1", 0.0, 0.5, Some((ChangeKind::FacesRemoved, &ids[..3]))),
+        ("1", 0.5, 0.5, None),
+        ("2", 0.5, 0.0, None),
+    ] {
+        let last = f.store.rows().await.expect("reads").last_sequence().await.expect("read");
+        let algorithm = algorithm(name);
+        let told: aicp_store::Result<usize> = f
+            .store
+            .write(move |tx| {
+                Box::pin(async move { tx.announce_minimum_recognisability(&algorithm, before, after).await })
+            })
+            .await;
+        assert_eq!(told.expect("told"), wanted.map_or(0, |(_, ids)| ids.len()));
+        let changes = f.store.rows().await.expect("reads").changes_after(last, 9).await.expect("read");
+        let changes: Vec<_> = changes.iter().map(|change| (change.kind, &change.ids[1..])).collect();
+        assert_eq!(changes, wanted.into_iter().collect::<Vec<_>>(), "from {before} to {after}");
+    }
 }

@@ -28,6 +28,7 @@ pub mod pictures;
 pub mod quotas;
 pub mod recognitions;
 pub mod rows;
+pub mod settings;
 pub mod social;
 pub mod space;
 pub mod tags;

@@ -2,8 +2,8 @@
 
 use aicp_types::{
     AccountId, AuditId, ConsoleUserId, DeliveryId, DeviceId, EventId, FaceId, FileId, FriendGroupId, GroupId, JobId,
-    KeyId, LibraryId, OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, RecognitionEntryId, SyncRelationId,
-    TraceId, UnixMillis, WebhookId,
+    KeyId, LibraryId, OperatorId, OperatorTokenId, OutboxId, PersonId, PublicId, RecognitionEntryId, SettingChangeId,
+    SyncRelationId, TraceId, UnixMillis, WebhookId,
 };
 
 /// A value of one of the types that every database has.
@@ -138,6 +138,7 @@ macro_rules! typed {
 typed!(
     AccountId,
     AuditId,
+    SettingChangeId,
     ConsoleUserId,
     DeliveryId,
     DeviceId,

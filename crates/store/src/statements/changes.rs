@@ -51,7 +51,7 @@ impl Tx {
     }
 }
 
-const KINDS: [(ChangeKind, &str); 12] = [
+const KINDS: [(ChangeKind, &str); 13] = [
     (ChangeKind::FacesAdded, "faces_added"),
     (ChangeKind::FacesRemoved, "faces_removed"),
     (ChangeKind::FaceJudged, "face_judged"),
@@ -63,6 +63,7 @@ const KINDS: [(ChangeKind, &str); 12] = [
     (ChangeKind::Key, "key"),
     (ChangeKind::Operator, "operator"),
     (ChangeKind::OperatorToken, "operator_token"),
+    (ChangeKind::Setting, "setting"),
     (ChangeKind::FriendGroups, "friend_groups"),
 ];
 

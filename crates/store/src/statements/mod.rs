@@ -34,6 +34,7 @@ mod pictures;
 mod prefixes;
 mod quotas;
 mod recognitions;
+mod settings;
 mod social;
 mod tags;
 mod templates;

@@ -1,11 +1,14 @@
 //! Templates, and what rows of older versions lack: recognisability and digests.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use aicp_types::{FaceId, LibraryId, PersonId};
 
 use super::convert::{blob_from_vector, saturating_i64, vector_from_blob};
 use crate::pictures::md5_hex;
 use crate::sql;
-use crate::{Algorithm, Change, NewTemplate, Result, Rows, TemplateRow, Tx, UnjudgedFace};
+use crate::{AddedFace, Algorithm, Change, NewTemplate, Result, Rows, TemplateRow, Tx, UnjudgedFace};
 
 impl Rows<'_> {
     /// Returns faces with a template of this algorithm and without a judged recognisability, by ascending row id: the
@@ -97,6 +100,43 @@ impl Tx {
         .execute(&mut *self.db)
         .await?;
         Ok(())
+    }
+
+    /// Announces the faces whose templates of this algorithm pass one minimum of the recognisability and not the other, as
+    /// added if the minimum falls, and as removed if it rises. Both are at most 0.5: above there is no index. Returns their
+    /// number.
+    pub async fn announce_minimum_recognisability(
+        &mut self,
+        algorithm: &Algorithm,
+        before: f32,
+        after: f32,
+    ) -> Result<usize> {
+        let query = sql::query_as(
+            "SELECT person.library_id, person.id, face.id, template.recognisability
+             FROM template JOIN face ON face.id = template.face_id JOIN person ON person.id = face.person_id
+             WHERE template.recognisability < 0.5 AND template.recognisability >= $1 AND template.recognisability < $2
+                 AND template.algorithm = $3 AND template.provider = $4 AND template.version = $5
+             ORDER BY person.library_id, face.id",
+        );
+        let query = query.bind(before.min(after)).bind(before.max(after));
+        let query = query.bind(&algorithm.name).bind(&algorithm.provider).bind(&algorithm.version);
+        let rows: Vec<(LibraryId, PersonId, FaceId, f32)> = query.fetch_all(&mut *self.db).await?;
+        let mut by_library: BTreeMap<LibraryId, Vec<AddedFace>> = BTreeMap::new();
+        for (library_id, person_id, face_id, _) in &rows {
+            // A damaged template matches nobody.
+            let template = if after < before { self.template_of(*face_id).await.ok().flatten() } else { None };
+            let template = template.map(Arc::new);
+            let face = AddedFace { person_id: *person_id, face_id: *face_id, template };
+            by_library.entry(*library_id).or_default().push(face);
+        }
+        for (library_id, faces) in by_library {
+            self.announce(if after < before {
+                Change::FacesAdded { library_id, faces }
+            } else {
+                Change::FacesRemoved { library_id, face_ids: faces.iter().map(|face| face.face_id).collect() }
+            });
+        }
+        Ok(rows.len())
     }
 
     /// Stores the recognisability, 0..1, of a face's template. A missing face is ignored.

@@ -12,10 +12,15 @@ use crate::pictures::obama;
 /// area, of another app with all areas, of the app itself, of the administrator, of a viewer, of an operator, and for the
 /// session of an operator without the CSRF token, in this order. Bodies are `{}`, so a caller who may call may still be told
 /// that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 10]); 123] = [
+const MATRIX: [(&str, &str, &str, [u16; 10]); 128] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
     ("listSettings", "GET", "/settings", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
+    ("getSetting", "GET", "/settings/log.level", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
+    ("putSetting", "PUT", "/settings/log.level", [401, 401, 401, 403, 403, 403, 400, 403, 403, 403]),
+    ("deleteSetting", "DELETE", "/settings/log.level?reason=x", [401, 401, 401, 403, 403, 403, 404, 403, 403, 403]),
+    ("listSettingChanges", "GET", "/setting-changes", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
+    ("undoSettingChange", "POST", "/setting-changes/9999/undo", [401, 401, 401, 403, 403, 403, 404, 403, 403, 403]),
     ("listModels", "GET", "/models", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
     ("getVersion", "GET", "/version", [401, 401, 401, 200, 200, 200, 200, 200, 200, 200]),
     ("getStorage", "GET", "/storage", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
