@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::cert::NewCertificate;
-use crate::commands::{about, app, bench, cert, check, compare, detect, import, models, serve};
+use crate::commands::{about, app, bench, cert, check, compare, detect, health, import, models, serve};
 use crate::config::{Config, Flags, Listen, TlsFlags};
 use crate::tls::Tls;
 use crate::{Error, Result, config, logging};
@@ -94,6 +94,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Ask the server that has the data folder open whether it is ready; ends with 1 and the reason if not
+    Health,
     /// Apps and the keys that they sign with, in the data folder or, if a server has it open, through that
     App {
         #[command(subcommand)]
@@ -281,6 +283,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Compare { a, b, json } => compare::run(&config, &a, &b, json),
         Command::Import { dir, library, app, json } => import::run(&config, &dir, &app, &library, json),
         Command::Check { json } => check::run(&config, json),
+        Command::Health => health::run(&config),
         Command::App { command } => match command {
             AppCommand::List { json } => app::list(&config, json),
             AppCommand::Keys { app, json } => app::keys(&config, &app, json),

@@ -7,6 +7,7 @@ pub(crate) mod cert;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod detect;
+pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod models;
 pub(crate) mod serve;
