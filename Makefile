@@ -51,9 +51,12 @@ $(PROMTOOL):
 
 DOWNLOAD := apt-get -qq -o APT::Sandbox::User=root download prometheus
 
-alerts: $(PROMTOOL) ## Check that each alert fires for its fault
+alerts: setup $(PROMTOOL) ## Check that each alert fires for its fault, in the rules and on a live server; needs root
 	$(PROMTOOL) check rules deploy/prometheus/alerts.yml
 	$(PROMTOOL) test rules deploy/prometheus/alerts.test.yml
+	@# As the tests are built, so that after them nothing is left to build.
+	$(CARGO) build --workspace --bins --tests --locked
+	$(PYTHON) deploy/prometheus/live.py $(DEBUG)/aicp $(DEBUG)/aicp-engine-simulator $(dir $(PROMTOOL))prometheus
 
 conformance: setup $(SDK_SETS:%=conformance/.packages/%.installed) conformance/node_modules/installed pictures ## Drive a server with the vendors' official SDKs, compare decoded pictures
 	$(PYTHON) conformance/run.py $(DEBUG)/aicp
