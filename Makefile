@@ -10,7 +10,7 @@ CARGO_MACHETE_VERSION := 0.9.2
 SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow schemathesis
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build run engine nextest test alerts conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
+.PHONY: help tools setup build run engine nextest test alerts image-tools image deploy-lint soak conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -85,7 +85,7 @@ conformance/.packages/%.installed: conformance/requirements/%.txt | tools
 		--target conformance/.packages/$*
 	touch $@
 
-$(filter-out %/base.installed,$(SDK_SETS:%=conformance/.packages/%.installed)): conformance/.packages/base.installed
+$(filter-out %/base.installed,$(SDK_SETS:%=conformance/.packages/%.installed)) conformance/.packages/deploy.installed: conformance/.packages/base.installed
 
 conformance/node_modules/installed: conformance/package.json conformance/package-lock.json
 	npm ci --prefix conformance --ignore-scripts --silent
@@ -99,6 +99,24 @@ torture: setup build conformance/.packages/pillow.installed ## Attack, kill and 
 torture-short: setup conformance/.packages/pillow.installed ## The same for three minutes, with the tests' own binary
 	$(CARGO) build --workspace --bins --tests --locked
 	$(TORTURE) $(DEBUG)/aicp --short
+
+# Images are kept apart from those of other tools. vfs and chroot need nothing of the kernel but root.
+IMAGES := $(abspath $(or $(CARGO_TARGET_DIR),target))/image
+BUILDAH := buildah --storage-driver vfs --root $(IMAGES)/storage --runroot $(IMAGES)/run
+
+image-tools: tools
+	@command -v buildah >/dev/null && command -v mmdebstrap >/dev/null || \
+		(apt-get update && apt-get install -y --no-install-recommends buildah mmdebstrap)
+
+$(IMAGES)/bases: deploy/docker/bases.sh | image-tools
+	deploy/docker/bases.sh $(BUILDAH)
+	touch $@
+
+image: setup $(IMAGES)/bases ## Build the container image aicp from Debian packages, without a registry of images; needs root
+	$(BUILDAH) build --isolation chroot --format docker --file deploy/docker/Dockerfile --tag localhost/aicp \
+		--build-arg BUILDER=localhost/aicp-base-builder --build-arg RUNTIME=localhost/aicp-base-runtime \
+		--build-arg COMMIT=$(shell git rev-parse --short=12 HEAD) .
+	$(PYTHON) deploy/docker/try.py $(BUILDAH)
 
 cargo-fuzz:
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION)
@@ -115,7 +133,12 @@ lint-tools:
 	@$(CARGO) machete --version >/dev/null 2>&1 || \
 		$(LINT_TOOLS_PROFILE) $(CARGO) install --locked cargo-machete --version $(CARGO_MACHETE_VERSION)
 
-lint: tools lint-tools ## Check format, lints, the architecture, and licences and use of the dependencies
+deploy-lint: conformance/.packages/deploy.installed
+	conformance/.packages/deploy/bin/hadolint deploy/docker/Dockerfile
+	PYTHONPATH=conformance/.packages/deploy:conformance/.packages/base $(PYTHON) -m check_jsonschema --quiet \
+		--builtin-schema vendor.compose-spec deploy/compose/compose.yml
+
+lint: tools lint-tools deploy-lint ## Check format, lints, the architecture, and licences and use of the dependencies
 	$(PYTHON) tools/architecture.py
 	$(CARGO) deny --locked check bans licenses sources
 	@# With the manifests of the dependencies: md-5 is `md5` in code.
