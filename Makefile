@@ -153,10 +153,10 @@ lint: tools lint-tools deploy-lint ## Check format, lints, the architecture, and
 openapi: ## Write the contract of the REST API into docs/openapi.json
 	$(CARGO) run --quiet --locked -p aicp-api --example openapi > docs/openapi.json
 
-settings-table: ## Write the table of settings into docs/operations.md
+settings-table: ## Write the table of settings into docs/settings.md
 	$(CARGO) build --locked --workspace --bins
 	$(DEBUG)/aicp config default --markdown | \
-		sed -i -e '/^<!-- `aicp config default/,/^<!-- end -->/{/^|/d}' -e '/^<!-- `aicp config default/r /dev/stdin' docs/operations.md
+		sed -i -e '/^<!-- `aicp config default/,/^<!-- end -->/{/^|/d}' -e '/^<!-- `aicp config default/r /dev/stdin' docs/settings.md
 
 fmt: ## Format the code
 	$(CARGO) fmt --all

@@ -227,7 +227,7 @@ enum ConfigCommand {
     Check,
     /// Print a settings file with every setting, its meaning and its default
     Default {
-        /// Print the table of docs/operations.md instead
+        /// Print the table of docs/settings.md instead
         #[arg(long)]
         markdown: bool,
     },
