@@ -213,5 +213,9 @@ bench-dialects: setup build ## Measure the clouds' calls at 1,000 to 1,000,000 r
 bench-import: setup build ## Import 10,000 pictures, compare with the workers' capacity, and kill an import
 	$(CARGO) run --release --locked -p aicp-bench -- import
 
+soak: setup build ## Load a server for SOAK_MINUTES (20); tell whether memory and files stay flat, log per call, cost of metrics
+	$(CARGO) build --release --locked -p aicp-bench
+	$(PYTHON) bench/soak.py --aicp $(AICP) --aicp-bench $(AICP_BENCH) --minutes $(or $(SOAK_MINUTES),20)
+
 clean: ## Remove what was built; fetched files stay
 	$(CARGO) clean
