@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Load a server for long at four fifths of its capacity, and tell whether its memory and its open files stay flat.
 
-Usage: bench/soak.py [--minutes 20] [--aicp FILE] [--aicp-bench FILE] [--out FILE]
+Usage: bench/soak.py [--minutes 20] [--share 0.8] [--aicp FILE] [--aicp-bench FILE] [--out FILE]
 
 Starts the server on loopback with a data folder of its own. First measures the log: bytes and lines per call at several
 levels, and the capacity, with as many callers as keep the workers busy. Then calls come at 0.8 of the capacity, at fixed
@@ -45,10 +45,14 @@ WARM_UP = 0.25
 # Threads that make calls. A call that is due waits if all are busy, and its time counts.
 CALLERS = 32
 LOG_CALLS = 100
+# The default level, and the one with a line per call.
+LEVELS = ("info", "info,aicp_requests=debug")
 # What counts as growth: more than this over the judged time, and more than chance explains.
 MEMORY_SHARE, FILES = 0.02, 3
 # The part of the calls due that must have been answered in time, else other programs took the processors.
 HELD = 0.97
+# Calls that are still due so long after the end are given up.
+MAX_LATE_SECONDS = 10
 
 # (operation, weight).
 MIX = (("recognition", 70), ("couple", 8), ("detect", 6), ("quality", 4), ("query", 6), ("add", 6))
@@ -180,7 +184,8 @@ def trend(rows: list[dict], name: str) -> dict[str, float]:
     likeness = sum(a * b for a, b in zip(left, left[1:])) / power if power else 0.0
     likeness = min(max(likeness, 0.0), 0.95)
     error = math.sqrt(power / (len(rows) - 2) / spread * (1 + likeness) / (1 - likeness))
-    return {"mean": mean, "per_hour": slope, "standard_error": error, "over": slope * (hours[-1] - hours[0]), "likeness": likeness}
+    over = slope * (hours[-1] - hours[0])
+    return {"mean": mean, "per_hour": slope, "standard_error": error, "over": over, "likeness": likeness}
 
 
 def verdict(trend: dict[str, float], allowed: float, hours: float) -> str:
@@ -201,7 +206,7 @@ def soak(server: Server, library: Library, rate: float, seconds: float) -> tuple
         while True:
             with lock:
                 due, taken = begun + taken / rate, taken + 1
-            if due > begun + seconds:
+            if due > begun + seconds or time.monotonic() > begun + seconds + MAX_LATE_SECONDS:
                 return
             time.sleep(max(0.0, due - time.monotonic()))
             call(caller, answers, due)
@@ -225,7 +230,8 @@ def soak(server: Server, library: Library, rate: float, seconds: float) -> tuple
                 judged[operation] += own
         if len(rows) % max(1, int(seconds / READ_SECONDS / 12)) == 0:
             last = rows[-1]
-            print(f"{second:>7.0f} s {last['memory_mib']:>9.1f} MiB {last['files']:>5.0f} files {last.get('p50_ms', 0):>8.1f} ms p50 {last.get('p99_ms', 0):>8.1f} ms p99", flush=True)
+            times = f"{last.get('p50_ms', 0):>8.1f} ms p50 {last.get('p99_ms', 0):>8.1f} ms p99"
+            print(f"{second:>7.0f} s {last['memory_mib']:>9.1f} MiB {last['files']:>5.0f} files {times}", flush=True)
     callers.join()
     told = {operation: percentiles(own) for operation, own in judged.items()}
     told["all"] = percentiles([one for own in judged.values() for one in own])
@@ -274,7 +280,8 @@ def log_volume(binary: str, album: list[str], level: str, form: str) -> dict:
                 # The last lines are written after the last answer.
                 time.sleep(0.5)
                 after = size(log)
-                told[kind] = {"bytes_per_call": (after[0] - before[0]) / calls, "lines_per_call": (after[1] - before[1]) / calls}
+                size_of, lines_of = ((late - early) / calls for early, late in zip(before, after))
+                told[kind] = {"bytes_per_call": size_of, "lines_per_call": lines_of}
         finally:
             server.kill()
     return told
@@ -331,6 +338,7 @@ def machine() -> dict:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--share", type=float, default=SHARE_OF_CAPACITY, help="load as a share of the capacity")
     parser.add_argument("--aicp", default=ROOT / "target/release/aicp")
     parser.add_argument("--aicp-bench", default=ROOT / "target/release/aicp-bench")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench/results/soak.json")
@@ -340,9 +348,12 @@ def main() -> int:
     album = [text(path.read_bytes()) for path in people]
     report = {"machine": machine(), "minutes": options.minutes, "mix": dict(MIX)}
 
-    report["log"] = [log_volume(binary, album, level, form) for level in ("info", "info,aicp_requests=debug") for form in ("text", "json")]
+    report["log"] = [log_volume(binary, album, level, form) for level in LEVELS for form in ("text", "json")]
     for row in report["log"]:
-        told = ", ".join(f"{row[kind]['bytes_per_call']:.0f} B in {row[kind]['lines_per_call']:.2f} lines per call {kind}" for kind in ("answered", "refused"))
+        told = ", ".join(
+            f"{row[kind]['bytes_per_call']:.0f} B in {row[kind]['lines_per_call']:.2f} lines per call {kind}"
+            for kind in ("answered", "refused")
+        )
         print(f"log at {row['level']} as {row['format']}: {told}", flush=True)
 
     seconds = options.minutes * 60
@@ -351,9 +362,14 @@ def main() -> int:
         with Server(binary, pathlib.Path(folder) / "data", AICP_VISION__RUNTIME="auto") as server:
             library = prepare(server, album)
             cost = report["metrics"] = metrics_cost(server, bench, library)
-            print(f"metrics: {cost['all_threads_ns'] / 1000:.1f} us of {cost['recognition_cpu_ms']:.1f} ms of a recognition: {cost['share_of_recognition']:.4%}; a reading takes {cost['reading_cpu_ms']:.1f} ms, each 15 s {cost['share_of_a_processor_if_read_each_15_s']:.3%} of a processor", flush=True)
+            print(
+                f"metrics: {cost['all_threads_ns'] / 1000:.1f} us of {cost['recognition_cpu_ms']:.1f} ms of a recognition: "
+                f"{cost['share_of_recognition']:.4%}; a reading takes {cost['reading_cpu_ms']:.1f} ms, each 15 s "
+                f"{cost['share_of_a_processor_if_read_each_15_s']:.3%} of a processor",
+                flush=True,
+            )
             most = report["capacity_per_second"] = capacity(server, library, min(CALIBRATION_SECONDS, seconds / 6))
-            rate = report["rate_per_second"] = SHARE_OF_CAPACITY * most
+            rate = report["rate_per_second"] = options.share * most
             print(f"capacity {most:.1f} calls/s, load {rate:.1f} calls/s for {options.minutes:g} minutes", flush=True)
             rows, report["latency"], failures = soak(server, library, rate, seconds)
             log = sum(map(len, server.log))
@@ -369,9 +385,11 @@ def main() -> int:
         told["verdict"] = verdict(told, allowed, hours)
         report[name] = told
         is_fine &= told["verdict"] != "grows"
-        print(f"{name}: {told['mean']:.1f} {unit}, {told['per_hour']:+.2f} ± {2 * told['standard_error']:.2f} {unit} per hour: {told['verdict']}")
+        slope = f"{told['per_hour']:+.2f} ± {2 * told['standard_error']:.2f} {unit} per hour"
+        print(f"{name}: {told['mean']:.1f} {unit}, {slope}: {told['verdict']}")
     latency = report["latency"]["all"]
-    print(f"answers: {latency['calls']}, p50 {latency['p50_ms']} ms, p95 {latency['p95_ms']} ms, p99 {latency['p99_ms']} ms; {len(failures)} failures")
+    times = ", ".join(f"{name} {latency[f'{name}_ms']} ms" for name in ("p50", "p95", "p99"))
+    print(f"answers: {latency['calls']}, {times}; {len(failures)} failures")
     if held < HELD:
         print(f"only {held:.0%} of the load was held: the machine was not idle, so this says nothing")
     for failure in failures[:5]:

@@ -44,7 +44,10 @@ def serves(what: str, start: list[str], health: list[str], environment: dict[str
     server.address = environment["AICP_LISTEN"].split('"')[1].split("=")[0]
     begun = time.monotonic()
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(start, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | environment, start_new_session=True)
+        settings = os.environ | environment
+        process = subprocess.Popen(
+            start, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings, start_new_session=True
+        )
         try:
             while server.call("GET", "/readyz", timeout=5).status != 200:
                 if process.poll() is not None or time.monotonic() - begun > START_SECONDS:
@@ -54,7 +57,8 @@ def serves(what: str, start: list[str], health: list[str], environment: dict[str
             ready = time.monotonic() - begun
             if (alive := server.call("GET", "/healthz")).body != b"ok\n":
                 raise SystemExit(f"error: {what}: /healthz: {alive}")
-            if (said := subprocess.run(health, capture_output=True, text=True, env=os.environ | environment, check=False)).stdout != "ready\n":
+            said = subprocess.run(health, capture_output=True, text=True, env=settings, check=False)
+            if said.stdout != "ready\n":
                 raise SystemExit(f"error: {what}: aicp health: {said}")
             token = server.grant("container")
             for operation, body in (
@@ -112,8 +116,8 @@ def main() -> int:
                 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && mount --bind "$2" "$1/var/lib/aicp" && '
                 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && root=$1 && shift 2 && '
                 # The working directory of the image. SQLite puts temporary files there if /tmp is read-only.
-                f'exec chroot "$root" env --chdir=/var/lib/aicp setpriv --reuid={USER} --regid={USER} --clear-groups --no-new-privs --inh-caps=-all '
-                '--bounding-set=-all "$@"'
+                f'exec chroot "$root" env --chdir=/var/lib/aicp setpriv --reuid={USER} --regid={USER} --clear-groups '
+                '--no-new-privs --inh-caps=-all --bounding-set=-all "$@"'
             )
             run = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", root, data]
             serves("read-only, no capabilities", [*run, "aicp", "serve"], [*run, "aicp", "health"], inside)
