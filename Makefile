@@ -10,7 +10,7 @@ CARGO_MACHETE_VERSION := 0.9.2
 SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow schemathesis seaweedfs
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build run engine nextest test alerts conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
+.PHONY: help tools setup build run engine nextest test alerts image-tools image deploy-lint soak conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -51,9 +51,12 @@ $(PROMTOOL):
 
 DOWNLOAD := apt-get -qq -o APT::Sandbox::User=root download prometheus
 
-alerts: $(PROMTOOL) ## Check that each alert fires for its fault
+alerts: setup $(PROMTOOL) ## Check that each alert fires for its fault, in the rules and on a live server; needs root
 	$(PROMTOOL) check rules deploy/prometheus/alerts.yml
 	$(PROMTOOL) test rules deploy/prometheus/alerts.test.yml
+	@# As the tests are built, so that after them nothing is left to build.
+	$(CARGO) build --workspace --bins --tests --locked
+	$(PYTHON) deploy/prometheus/live.py $(DEBUG)/aicp $(DEBUG)/aicp-engine-simulator $(dir $(PROMTOOL))prometheus
 
 conformance: setup $(SDK_SETS:%=conformance/.packages/%.installed) conformance/node_modules/installed pictures ## Drive a server with the vendors' official SDKs, compare decoded pictures
 	$(PYTHON) conformance/run.py $(DEBUG)/aicp
@@ -83,7 +86,7 @@ conformance/.packages/%.installed: conformance/requirements/%.txt | tools
 		--target conformance/.packages/$*
 	touch $@
 
-$(filter-out %/base.installed,$(SDK_SETS:%=conformance/.packages/%.installed)): conformance/.packages/base.installed
+$(filter-out %/base.installed,$(SDK_SETS:%=conformance/.packages/%.installed)) conformance/.packages/deploy.installed: conformance/.packages/base.installed
 
 conformance/node_modules/installed: conformance/package.json conformance/package-lock.json
 	npm ci --prefix conformance --ignore-scripts --silent
@@ -97,6 +100,24 @@ torture: setup build conformance/.packages/pillow.installed ## Attack, kill and 
 torture-short: setup conformance/.packages/pillow.installed ## The same for three minutes, with the tests' own binary
 	$(CARGO) build --workspace --bins --tests --locked
 	$(TORTURE) $(DEBUG)/aicp --short
+
+# Images are kept apart from those of other tools. vfs and chroot need nothing of the kernel but root.
+IMAGES := $(abspath $(or $(CARGO_TARGET_DIR),target))/image
+BUILDAH := buildah --storage-driver vfs --root $(IMAGES)/storage --runroot $(IMAGES)/run
+
+image-tools: tools
+	@command -v buildah >/dev/null && command -v mmdebstrap >/dev/null || \
+		(apt-get update && apt-get install -y --no-install-recommends buildah mmdebstrap)
+
+$(IMAGES)/bases: deploy/docker/bases.sh | image-tools
+	deploy/docker/bases.sh $(BUILDAH)
+	touch $@
+
+image: setup $(IMAGES)/bases ## Build the container image aicp from Debian packages, without a registry of images; needs root
+	$(BUILDAH) build --isolation chroot --format docker --file deploy/docker/Dockerfile --tag localhost/aicp \
+		--build-arg BUILDER=localhost/aicp-base-builder --build-arg RUNTIME=localhost/aicp-base-runtime \
+		--build-arg COMMIT=$(shell git rev-parse --short=12 HEAD) .
+	$(PYTHON) deploy/docker/try.py $(BUILDAH)
 
 cargo-fuzz:
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION)
@@ -113,7 +134,12 @@ lint-tools:
 	@$(CARGO) machete --version >/dev/null 2>&1 || \
 		$(LINT_TOOLS_PROFILE) $(CARGO) install --locked cargo-machete --version $(CARGO_MACHETE_VERSION)
 
-lint: tools lint-tools ## Check format, lints, the architecture, and licences and use of the dependencies
+deploy-lint: conformance/.packages/deploy.installed
+	conformance/.packages/deploy/bin/hadolint deploy/docker/Dockerfile
+	PYTHONPATH=conformance/.packages/deploy:conformance/.packages/base $(PYTHON) -m check_jsonschema --quiet \
+		--builtin-schema vendor.compose-spec deploy/compose/compose.yml
+
+lint: tools lint-tools deploy-lint ## Check format, lints, the architecture, and licences and use of the dependencies
 	$(PYTHON) tools/architecture.py
 	$(CARGO) deny --locked check bans licenses sources
 	@# With the manifests of the dependencies: md-5 is `md5` in code.
@@ -128,10 +154,10 @@ lint: tools lint-tools ## Check format, lints, the architecture, and licences an
 openapi: ## Write the contract of the REST API into docs/openapi.json
 	$(CARGO) run --quiet --locked -p aicp-api --example openapi > docs/openapi.json
 
-settings-table: ## Write the table of settings into docs/operations.md
+settings-table: ## Write the table of settings into docs/settings.md
 	$(CARGO) build --locked --workspace --bins
 	$(DEBUG)/aicp config default --markdown | \
-		sed -i -e '/^<!-- `aicp config default/,/^<!-- end -->/{/^|/d}' -e '/^<!-- `aicp config default/r /dev/stdin' docs/operations.md
+		sed -i -e '/^<!-- `aicp config default/,/^<!-- end -->/{/^|/d}' -e '/^<!-- `aicp config default/r /dev/stdin' docs/settings.md
 
 fmt: ## Format the code
 	$(CARGO) fmt --all
@@ -187,6 +213,10 @@ bench-dialects: setup build ## Measure the clouds' calls at 1,000 to 1,000,000 r
 
 bench-import: setup build ## Import 10,000 pictures, compare with the workers' capacity, and kill an import
 	$(CARGO) run --release --locked -p aicp-bench -- import
+
+soak: setup build ## Load a server for SOAK_MINUTES (20); tell whether memory and files stay flat, log per call, cost of metrics
+	$(CARGO) build --release --locked -p aicp-bench
+	$(PYTHON) bench/soak.py --aicp $(AICP) --aicp-bench $(AICP_BENCH) --minutes $(or $(SOAK_MINUTES),20)
 
 clean: ## Remove what was built; fetched files stay
 	$(CARGO) clean

@@ -36,7 +36,7 @@ const clients = {
         accessKeyId: setting.accessKey,
         secretAccessKey: setting.secretKey
       }),
-      endpoint: { protocol: 'http', host: setting.host },
+      endpoint: { protocol: setting.scheme, host: setting.host },
       regionId: 'cn-north-1'
     })
     const told = result => {
@@ -55,8 +55,10 @@ const clients = {
     let exchanges = 0
     HttpClient.setRequestInterceptor(options => {
       const { origin, pathname } = new URL(options.url)
+      // The name that Node.js looks for in the certificate is that of this header.
+      const headers = { ...options.headers, Host: new URL(setting.base).host }
       if (pathname === '/oauth/2.0/token') exchanges += 1
-      return { ...options, url: setting.base + options.url.slice(origin.length) }
+      return { ...options, headers, url: setting.base + options.url.slice(origin.length) }
     })
     const faces = new Map()
     const clientOf = keys => {

@@ -121,7 +121,7 @@ class Everywhere:
 
     def __init__(self, setting: Setting):
         baidu_aip.point_at(setting.base, "manual")
-        tencent_im.point_at(setting.host)
+        tencent_im.point_at(setting.base)
         self.api = Api(setting, setting.token)
         self.admin = Api(setting, setting.admin_token)
         self.manual = Manual(setting)

@@ -56,7 +56,7 @@ class ApimSdk:
         from jdcloud_apim_sdk.core.credential import Credential
         from jdcloud_apim_sdk.simpleclient import SimpleClient
 
-        config = Config(setting.host, scheme="http", timeout=SECONDS)
+        config = Config(setting.host, scheme=setting.scheme, timeout=SECONDS)
         self.client = SimpleClient(config, Credential(key["accessKey"], key["secretKey"]), Quiet())
 
     def send(self, api: str, query: dict, body: dict, method: str = "POST"):
@@ -77,7 +77,7 @@ class GeneralSdk:
         from jdcloud_sdk.core.credential import Credential
         from jdcloud_sdk.core.jdcloudclient import JDCloudClient
 
-        config = Config(setting.host, scheme="http", timeout=SECONDS)
+        config = Config(setting.host, scheme=setting.scheme, timeout=SECONDS)
         self.logger = Quiet()
         credential = Credential(key["accessKey"], key["secretKey"])
         self.client = JDCloudClient(credential, config, "aiapi", "1.0.0", self.logger)
@@ -95,7 +95,7 @@ class JavaScriptSdk:
     """npm `jdcloud-sdk-js` 1.2.202: JSON bodies, `accept` signed."""
 
     def __init__(self, setting: Setting, key: dict):
-        self.bridge = Bridge("jdcloud-sdk-js", key | {"host": setting.host})
+        self.bridge = Bridge("jdcloud-sdk-js", key | {"scheme": setting.scheme, "host": setting.host})
 
     def call(self, api: str, query: dict, body: dict) -> dict:
         return self.bridge.call(path=f"/jdai/{api}", query=query, body=body or None, method="POST")["answer"]
@@ -427,13 +427,13 @@ def gateway_errors(life: Life, sdk_class, setting: Setting, key: dict) -> None:
     refused("an unknown API", life.sdk, "faceGuess", 404, "NOT_FOUND", words)
 
 
-def apim_errors(life: Life) -> None:
+def apim_errors(life: Life, setting: Setting) -> None:
     """Checks that need this SDK, which returns the request it sent and allows bodies of any kind."""
     import requests
     from jdcloud_apim_sdk.simplerequest import SimpleRequest
 
     sent = life.sdk.send("getFaceGroupList", {"start": 0}, {})
-    again = requests.Session().send(sent.request, timeout=SECONDS)
+    again = requests.Session().send(sent.request, timeout=SECONDS, verify=setting.roots or True)
     life.same("(signature)", "a repeated request", again.status_code, 403)
     life.same("(signature)", "its words", again.json()["error"]["status"], "APIGW_NONCE_CONFLICT")
     got = life.sdk.send("getFaceGroupList", {"start": 0, "length": 5}, {}, method="GET")
@@ -494,7 +494,7 @@ def main() -> int:
         else:
             gateway_errors(life, sdk_class, setting, key)
         if name == "jdcloud-apim-sdk-core":
-            apim_errors(life)
+            apim_errors(life, setting)
             quota(life, setting)
     return life.finish()
 

@@ -52,7 +52,9 @@ class Setting:
     def __init__(self):
         given = json.loads(os.environ["CONFORMANCE"])
         self.base: str = given["base"]
-        self.host: str = self.base.removeprefix("http://")
+        self.scheme, _, self.host = self.base.partition("://")
+        # The certificate to trust, for SDKs that don't look into the environment.
+        self.roots: str | None = given.get("roots")
         self.app_id: str = given["app_id"]
         self.token: str = given["token"]
         self.keys: dict[str, dict] = given["keys"]
@@ -161,7 +163,8 @@ class Bridge:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "CONFORMANCE": json.dumps(setting)},
+            env={name: os.environ[name] for name in ("PATH", "NODE_EXTRA_CA_CERTS") if name in os.environ}
+            | {"CONFORMANCE": json.dumps(setting)},
             encoding="utf-8",
         )
 

@@ -27,9 +27,12 @@ class OlderSdk:
 
     def __init__(self, setting: Setting, key: dict):
         from aliyunsdkcore.client import AcsClient
+        from aliyunsdkcore.http import protocol_type
 
         logging.getLogger("aliyunsdkcore").setLevel(logging.ERROR)
         self.host = setting.host
+        # It compares by identity: a text of ours that says "https" would be plain HTTP.
+        self.protocol = protocol_type.HTTPS if setting.scheme == "https" else protocol_type.HTTP
         self.client = AcsClient(key["accessKeyId"], key["accessKeySecret"], REGION, timeout=SECONDS)
 
     def call(self, action: str, parameters: dict) -> tuple[int, dict]:
@@ -40,7 +43,7 @@ class OlderSdk:
         for name, value in parameters.items():
             getattr(request, f"set_{name}s" if isinstance(value, list) else f"set_{name}")(value)
         request.set_endpoint(self.host)
-        request.set_protocol_type("http")
+        request.set_protocol_type(self.protocol)
         try:
             return 200, json.loads(self.client.do_action_with_exception(request))
         except ServerException as error:
@@ -62,7 +65,8 @@ class NewerSdk:
             access_key_secret=key["accessKeySecret"],
             region_id=REGION,
             endpoint=setting.host,
-            protocol="HTTP",
+            protocol=setting.scheme.upper(),
+            ca=setting.roots,
             read_timeout=SECONDS * 1000,
         )
         if self.algorithm:

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Start a server, run the clients of this folder against it over HTTP, and stop it.
+"""Start a server, run the clients of this folder against it, the SDKs by HTTPS, and stop it.
 
 Usage: conformance/run.py PATH_OF_THE_AICP_BINARY [WORDS...]
 
 The packages must be in conformance/.packages and conformance/node_modules (`make conformance` puts them there). Prints
 a table of checks for each dialect. Ends with 1 if a check fails or an operation is checked by no client. With words,
 only the clients whose names contain one of them run, and unchecked operations are not an error.
+
+An SDK that verifies certificates runs twice: trusting another certificate, its first call must fail for that reason;
+then it trusts the server's.
 """
 
 import collections
@@ -32,6 +35,14 @@ CALLS_PER_DAY = 5
 CAPABILITIES = ["C10000000001", "C10000000002", "C10000000003", "C10000000006"]
 
 
+# How a client calls: `UNVERIFIED` is HTTPS by an SDK that verifies no certificate, whatever it is told.
+PLAIN, TLS, UNVERIFIED = "http", "https", "https, unverified"
+# What the stacks of the SDKs say about a certificate that they don't trust.
+DISTRUST = ("certificate verify failed", "CERTIFICATE_VERIFY_FAILED", "self-signed certificate", "SELF_SIGNED_CERT")
+# The variables by which requests, Python's ssl, aliyun-python-sdk-core and Node.js learn of further authorities.
+ROOTS = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "ALIBABA_CLOUD_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+
+
 class Client(NamedTuple):
     """One run of a script for one SDK, with the package sets it may import and the keys of its app."""
 
@@ -39,12 +50,13 @@ class Client(NamedTuple):
     name: str
     sets: str
     keys: str = ""
+    scheme: str = TLS
 
 
 JD_CLOUD_KEYS = "jdcloud limited md5"
 CLIENTS = [
-    Client("baidu_aip.py", "baidu-aip (cloud)", "baidu"),
-    Client("baidu_aip.py", "baidu-aip (manual)", "baidu"),
+    Client("baidu_aip.py", "baidu-aip (cloud)", "baidu", scheme=UNVERIFIED),
+    Client("baidu_aip.py", "baidu-aip (manual)", "baidu", scheme=UNVERIFIED),
     Client("baidu_aip.py", "baidu-aip-sdk", "baidu"),
     Client("jdcloud.py", "jdcloud-apim-sdk-core", "jdcloud", JD_CLOUD_KEYS),
     Client("jdcloud.py", "jdcloud-apim-sdk", "jdcloud-older", JD_CLOUD_KEYS),
@@ -59,12 +71,13 @@ CLIENTS = [
     Client("linkvisual.py", "@alicloud/pop-core (POST)", "", "alibaba"),
     Client("tencent_im.py", "timsdk", "tencent", "tencent-im"),
     Client("tencent_im.py", "timsdk + npm tls-sig-api-v2", "tencent", "tencent-im"),
-    Client("crosswise.py", "crosswise", "jdcloud alibaba", "jdcloud alibaba"),
+    Client("crosswise.py", "crosswise", "jdcloud alibaba", "jdcloud alibaba", PLAIN),
     Client(
         "crosswise_api.py",
         "crosswise (API)",
         "jdcloud alibaba tencent baidu",
         "jdcloud alibaba tencent-im",
+        PLAIN,
     ),
 ]
 
@@ -79,7 +92,7 @@ KEYS = {
 
 
 class Server:
-    """`aicp serve` on a free port, with a temporary data folder."""
+    """`aicp serve` on two free ports, one plain and one for TLS, with a temporary data folder."""
 
     # Further settings, as environment variables.
     SETTINGS: dict[str, str] = {}
@@ -98,20 +111,30 @@ class Server:
             "AICP_TENCENT_IM__CALLS_PER_SECOND": "10000",
             **self.SETTINGS,
         }
-        command = [binary, "serve", "--data-dir", f"{self.folder.name}/data", "--listen", "127.0.0.1:0"]
+        self.roots, self.other_roots = (self.certificate(binary, name) for name in ("own", "other"))
+        command = [binary, "serve", "--data-dir", f"{self.folder.name}/data"]
+        command += ["--listen", "127.0.0.1:0=auto+plain", "--listen", "127.0.0.1:0"]
+        command += ["--tls-cert", self.roots, "--tls-key", self.roots.replace(".crt", ".key")]
         self.process = subprocess.Popen(
             command, env=environment, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
         )
 
     def __enter__(self) -> "Server":
-        self.base = f"http://{self.address()}"
+        self.base, self.secure_base = f"http://{self.address()}", f"https://{self.address()}"
         # An unread pipe would fill up and block the server.
         self.log: collections.deque[str] = collections.deque(maxlen=100)
         self.reader = threading.Thread(target=self.log.extend, args=(self.process.stderr,))
         self.reader.start()
         return self
 
+    def certificate(self, binary: str, name: str) -> str:
+        """Makes a certificate that signs itself; returns its path. The key is beside it."""
+        folder = f"{self.folder.name}/{name}"
+        subprocess.run([binary, "cert", "make", "--out", folder], check=True, capture_output=True)
+        return f"{folder}/tls.crt"
+
     def address(self) -> str:
+        """Returns the address of the next listener in the order of the command line."""
         for line in self.process.stderr:
             if not line.startswith("{"):
                 raise SystemExit(f"error: the server did not start: {line.strip()}")
@@ -143,7 +166,8 @@ class Server:
         """The settings of a client, with an app of its own."""
         token = self.grant(app_id)
         keys = {name: self.key(app_id, name) for name in client.keys.split()}
-        return {"base": self.base, "app_id": app_id, "token": token, "keys": keys, "admin_token": ADMIN_TOKEN}
+        base = self.base if client.scheme == PLAIN else self.secure_base
+        return {"base": base, "app_id": app_id, "token": token, "keys": keys, "admin_token": ADMIN_TOKEN}
 
     def __exit__(self, *_) -> None:
         self.process.terminate()
@@ -152,19 +176,35 @@ class Server:
         self.folder.cleanup()
 
 
+def start(client: Client, setting: dict, roots: str, report: pathlib.Path | None = None) -> subprocess.CompletedProcess:
+    """Runs the script of a client, which trusts the certificate `roots` alone."""
+    packages = [str(HERE / ".packages" / name) for name in [*client.sets.split(), "base"]]
+    environment = os.environ | dict.fromkeys(ROOTS, roots)
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(packages),
+        "CONFORMANCE": json.dumps(setting | {"roots": roots}),
+        "CONFORMANCE_REPORT": str(report or ""),
+    }
+    command = [sys.executable, str(HERE / client.script), client.name]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=5 * SECONDS)
+
+
+def is_wary(client: Client, setting: dict, other_roots: str) -> bool:
+    """Whether the SDK refuses a server whose certificate it does not trust."""
+    run = start(client, setting, other_roots)
+    return run.returncode != 0 and any(words in run.stdout + run.stderr for words in DISTRUST)
+
+
 def drive(server: Server, number: int, client: Client) -> tuple[bool, list[dict]]:
     """Runs one client against the server, with an app of its own. Prints its output only if a check failed.
 
     Returns whether all checks passed, and the checks."""
     report = pathlib.Path(server.folder.name) / f"report-{number}"
-    packages = [str(HERE / ".packages" / name) for name in [*client.sets.split(), "base"]]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(packages),
-        "CONFORMANCE": json.dumps(server.setting(f"conformance-{number}", client)),
-        "CONFORMANCE_REPORT": str(report),
-    }
-    command = [sys.executable, str(HERE / client.script), client.name]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=5 * SECONDS)
+    setting = server.setting(f"conformance-{number}", client)
+    if client.scheme == TLS and not is_wary(client, setting, server.other_roots):
+        print(f"{client.name}: its first call does not fail although it does not trust the server's certificate")
+        return False, []
+    run = start(client, setting, server.roots, report)
     lines = run.stdout.splitlines()
     rows = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
     is_fine = run.returncode == 0 and bool(rows)
@@ -181,7 +221,8 @@ def table(dialect: str, rows: list[dict]) -> list[str]:
     others = sorted({operation for _, operation in named} - set(OPERATIONS[dialect]) - set(asides))
     lines = OPERATIONS[dialect] + asides + others
     width = max(map(len, lines))
-    told = [f"{dialect}: " + ", ".join(map(" ".join, zip(letters, clients)))]
+    schemes = {one.name: one.scheme for one in CLIENTS}
+    told = [f"{dialect}: " + ", ".join(f"{letter} {name} ({schemes[name]})" for letter, name in zip(letters, clients))]
     told.append(" " * width + "".join(f"{letter:>9}" for letter in letters))
     for operation in lines:
         cells = []

@@ -23,12 +23,13 @@ ADMIN = "administrator"
 DAY = 86400
 
 
-def point_at(host: str) -> None:
+def point_at(base: str) -> None:
     """Redirects timsdk to this server."""
+    scheme, _, host = base.partition("://")
     get_url = HttpClient.get_url
 
     def moved(self, path):
-        return urllib.parse.urlsplit(get_url(self, path))._replace(scheme="http", netloc=host).geturl()
+        return urllib.parse.urlsplit(get_url(self, path))._replace(scheme=scheme, netloc=host).geturl()
 
     HttpClient.get_url = moved
 
@@ -405,7 +406,7 @@ def main() -> int:
         raise SystemExit(__doc__ + f"\nCLIENT: {', '.join(CLIENTS)}")
     name = sys.argv[1]
     setting = Setting()
-    point_at(setting.host)
+    point_at(setting.base)
     key = setting.keys["tencent-im"]
     life = Life(name, CLIENTS[name](key))
     for part in (accounts, friends, groups):

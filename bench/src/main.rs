@@ -5,6 +5,7 @@
 mod decode;
 mod dialects;
 mod import;
+mod metrics;
 mod recognition;
 mod signing;
 mod statistics;
@@ -59,6 +60,8 @@ enum Command {
     Dialects(dialects::Request),
     /// Measure a large import, and kill one
     Import(import::Request),
+    /// Measure what the metrics of a recognition cost
+    Metrics(metrics::Request),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Statistics(request) => statistics::run(&cli, request),
         Command::Dialects(request) => dialects::run(&cli, request),
         Command::Import(request) => import::run(&cli, request),
+        Command::Metrics(request) => metrics::run(request),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -180,6 +180,7 @@ impl Writer {
             let is_final = matches!(e, aicp_store::Error::Database(_)) || self.closing.load(Ordering::Relaxed);
             if matches!(e, aicp_store::Error::Closed) || (is_final && tries >= MAX_FINAL_ATTEMPTS) {
                 self.dropped.fetch_add(calls.len() as u64, Ordering::Relaxed);
+                metrics::counter!("aicp_call_log_dropped_total").increment(calls.len() as u64);
                 return;
             }
             sleep(RETRY_PAUSE).await;

@@ -12,7 +12,7 @@ use clap_complete::Shell;
 
 use crate::commands::cert::NewCertificate;
 use crate::commands::{
-    about, app, backup, bench, cert, check, compare, detect, export, import, models, serve, settings,
+    about, app, backup, bench, cert, check, compare, detect, export, health, import, models, serve, settings,
 };
 use crate::config::{Config, Flags, Listen, Live, TlsFlags};
 use crate::tls::Tls;
@@ -147,6 +147,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Ask the server that has the data folder open whether it is ready; ends with 1 and the reason if not
+    Health,
     /// Apps and the keys that they sign with, in the data folder or, if a server has it open, through that
     App {
         #[command(subcommand)]
@@ -278,7 +280,7 @@ enum ConfigCommand {
     Check,
     /// Print a settings file with every setting, its meaning and its default
     Default {
-        /// Print the table of docs/operations.md instead
+        /// Print the table of docs/settings.md instead
         #[arg(long)]
         markdown: bool,
     },
@@ -380,6 +382,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Backup { to, keep, json } => backup::take(&config, &to, keep.map(NonZeroUsize::get), json),
         Command::Restore { from, snapshot, json } => backup::restore(&config, &from, snapshot.as_deref(), json),
         Command::BackupVerify { from, snapshot, json } => backup::verify(&config, &from, snapshot.as_deref(), json),
+        Command::Health => health::run(&config),
         Command::App { command } => match command {
             AppCommand::List { json } => app::list(&config, json),
             AppCommand::Keys { app, json } => app::keys(&config, &app, json),

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aicp_platform::Platform;
 use aicp_requests::{Interfaces, LocalCommand};
 use axum::body::Body;
 use http_body_util::{BodyExt, Full, Limited};
@@ -19,6 +20,8 @@ use hyper::{Request, StatusCode, client::conn::http1 as client};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
+
+use crate::health::{self, Readiness};
 
 /// Maximum number of concurrent commands; further ones wait to be accepted.
 const MAX_CONCURRENT_COMMANDS: usize = 16;
@@ -38,13 +41,13 @@ pub(crate) struct ControlSocket {
 impl ControlSocket {
     /// Opens the socket and replaces a leftover of an earlier server. The caller must hold the lock of the data folder.
     /// If it fails, the server runs without taking commands.
-    pub fn open(path: PathBuf, interfaces: Interfaces) -> Option<Self> {
+    pub fn open(path: PathBuf, platform: Platform, interfaces: Interfaces) -> Option<Self> {
         let opened = match std::fs::remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
             _ => bind_for_owner(&path),
         };
         match opened {
-            Ok(listener) => Some(Self { path, task: tokio::spawn(serve(listener, interfaces)) }),
+            Ok(listener) => Some(Self { path, task: tokio::spawn(serve(listener, platform, interfaces)) }),
             Err(e) => {
                 tracing::warn!(path = %path.display(), error = %e, "commands can't be taken while the server runs");
                 None
@@ -67,7 +70,7 @@ impl Drop for ControlSocket {
     }
 }
 
-async fn serve(listener: UnixListener, interfaces: Interfaces) {
+async fn serve(listener: UnixListener, platform: Platform, interfaces: Interfaces) {
     let places = std::sync::Arc::new(tokio::sync::Semaphore::new(MAX_CONCURRENT_COMMANDS));
     loop {
         let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
@@ -79,10 +82,13 @@ async fn serve(listener: UnixListener, interfaces: Interfaces) {
                 continue;
             }
         };
-        let interfaces = interfaces.clone();
+        let (platform, interfaces) = (platform.clone(), interfaces.clone());
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let interfaces = interfaces.clone();
+            let (platform, interfaces) = (platform.clone(), interfaces.clone());
             async move {
+                if request.uri().path() == health::PATH {
+                    return Ok(Readiness::of(&platform).await.answer(health::is_verbose(request.uri().query())));
+                }
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(LocalCommand);
                 Ok::<_, Infallible>(interfaces.answer(request).await)

@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use crate::http::plain;
 
+/// Path of the question.
+pub(crate) const PATH: &str = "/readyz";
+
 /// Whether the server is ready, and why not. An engine that is down does not make it unready: its writes wait in the outbox.
 #[derive(Serialize)]
 pub(crate) struct Readiness {

@@ -99,7 +99,7 @@ impl RequestHandler {
         request.extensions_mut().insert(Client(client));
         request.extensions_mut().insert(standing);
         let ready = self.ready.get();
-        let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
+        let is_probe = matches!(request.uri().path(), "/healthz" | health::PATH);
         let _passed_on = if client != peer.to_canonical() && !is_probe {
             match self.connections.admit_forwarded(client) {
                 Some(forwarded_requests) => Some(forwarded_requests),
@@ -114,7 +114,7 @@ impl RequestHandler {
                 self.metrics(request.method().clone(), may_see, &ready.platform).await
             }
             ("/healthz", _) => plain(StatusCode::OK, "ok\n"),
-            ("/readyz", Some(ready)) => {
+            (health::PATH, Some(ready)) => {
                 let is_verbose = health::is_verbose(request.uri().query());
                 Readiness::of(&ready.platform).await.answer(is_verbose)
             }

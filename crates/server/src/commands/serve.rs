@@ -141,7 +141,7 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
     let interfaces: Vec<_> = interfaces.collect();
     let for_control = interfaces.first().map(|(_, interfaces)| interfaces.clone()).unwrap_or_default();
     front.open(platform.clone(), interfaces);
-    let control = ControlSocket::open(data_dir::control_socket(config), for_control);
+    let control = ControlSocket::open(data_dir::control_socket(config), platform.clone(), for_control);
 
     let caretaker = platform.start_engine_monitor();
     let judging = platform.start_judging_faces();

@@ -1,4 +1,4 @@
-//! The list of all settings: as a commented TOML file, and as the table of docs/operations.md.
+//! The list of all settings: as a commented TOML file, and as the table of docs/settings.md.
 
 use std::fmt::Write;
 

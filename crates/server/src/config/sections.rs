@@ -71,7 +71,7 @@ settings! {
     /// Changes of settings while the server runs.
     pub struct Changes {
         /// Settings that can't be changed while the server runs, such as `["recognition.threshold", "log.*"]`; `*`: all. What
-        /// file, environment or default say counts, whatever the database has (docs/operations.md).
+        /// file, environment or default say counts, whatever the database has (docs/settings.md).
         #[serde(deserialize_with = "list")]
         fixed: Vec<String> = Vec::new(),
     }

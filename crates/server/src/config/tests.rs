@@ -160,7 +160,7 @@ fn patterns_fix_a_setting_or_a_section() {
 
 #[test]
 fn the_documentation_has_the_table_of_the_program() {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md");
     let text = std::fs::read_to_string(page).expect("the page");
     let (begin, end) = ("<!-- `aicp config default --markdown` -->\n", "<!-- end -->\n");
     let (_, rest) = text.split_once(begin).expect("the begin of the table");

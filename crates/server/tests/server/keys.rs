@@ -163,6 +163,24 @@ fn the_command_line_works_on_the_data_folder_and_through_a_running_server() {
 }
 
 #[test]
+fn a_command_asks_the_server_whether_it_is_ready() {
+    let temp = tempfile::tempdir().expect("a temp dir");
+    let data_dir = temp.path().join("data");
+    let health = || Ran::of(aicp(["health", "--data-dir"]).arg(&data_dir));
+    let server = Setup::new(&["auto"]).data_dir(&data_dir).start();
+    let asked = health();
+    assert_eq!((asked.code, asked.stdout.as_str()), (Some(0), "ready\n"));
+    let database = data_dir.join("aicp.db");
+    std::fs::rename(&database, temp.path().join("aicp.db")).expect("the database is there");
+    let asked = health();
+    assert!(asked.code == Some(1) && asked.stderr.starts_with("error: not ready: store: "), "{}", asked.stderr);
+    std::fs::rename(temp.path().join("aicp.db"), &database).expect("the database is there");
+    server.stop();
+    let asked = health();
+    assert!(asked.code == Some(1) && asked.stderr.contains("control.sock"), "{}", asked.stderr);
+}
+
+#[test]
 fn a_command_trusts_nothing_but_the_folder() {
     let temp = tempfile::tempdir().expect("a temp dir");
     let data_dir = temp.path().join("data");
