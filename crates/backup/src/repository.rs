@@ -211,6 +211,14 @@ impl Repository {
         Err(Error::Damaged(format!("{}: its parts are not those of the file", file.path)))
     }
 
+    /// Reads and verifies a picture, whichever snapshot has it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] also if no snapshot has it; [`Error::Place`].
+    pub async fn picture(&self, id: &ObjectId) -> Result<Bytes> {
+        self.get(id, "picture").await
+    }
+
     /// Reads the list of pictures of a snapshot: their hashes and sizes.
     pub(crate) async fn pictures(&self, snapshot: &Snapshot) -> Result<Vec<(ObjectId, u64)>> {
         let list = self.read_file(&snapshot.pictures).await?;

@@ -107,6 +107,12 @@ enum Command {
     },
     /// Read everything in the data folder and tell what is not as it was stored; no server may have it open
     Check {
+        /// Repair what can be repaired without loss, and set aside files that nothing refers to
+        #[arg(long)]
+        repair: bool,
+        /// Backup from which --repair takes pictures that are lost, as for `aicp backup`
+        #[arg(long, value_name = "BACKUP", requires = "repair")]
+        from: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -378,7 +384,8 @@ fn run(cli: Cli) -> Result<()> {
             export::run(&live, &to, &app, &library, !without_templates)
         }
         Command::Import { dir, library, app, json } => import::run(&live, &dir, &app, library.as_deref(), json),
-        Command::Check { json } => check::run(&config, json),
+        Command::Check { repair: false, json, .. } => check::run(&config, json),
+        Command::Check { repair: true, from, json } => check::repair(&live, from.as_deref(), json),
         Command::Backup { to, keep, json } => backup::take(&config, &to, keep.map(NonZeroUsize::get), json),
         Command::Restore { from, snapshot, json } => backup::restore(&config, &from, snapshot.as_deref(), json),
         Command::BackupVerify { from, snapshot, json } => backup::verify(&config, &from, snapshot.as_deref(), json),

@@ -10,7 +10,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
 use aicp_blobs::LocalBlobs;
-use aicp_store::{Act, AuditEntry, BlobKey, FIRST_AUDIT_HASH, Result, at, md5_hex, vector_from_blob};
+use aicp_store::{Act, Algorithm, AuditEntry, BlobKey, FIRST_AUDIT_HASH, Result, at, md5_hex, vector_from_blob};
 
 use crate::{DATABASE, OBJECTS, take_lock};
 
@@ -64,6 +64,22 @@ pub enum Finding {
         /// Description of the fault.
         fault: &'static str,
     },
+    /// Templates that no search compares: another algorithm made them than today's.
+    Algorithm {
+        /// The library.
+        library: LibraryId,
+        /// Name, provider and version of the algorithm.
+        algorithm: String,
+        /// Number of the templates.
+        faces: u64,
+    },
+    /// The next row of a table could get an id that was used.
+    Sequence {
+        /// The table.
+        table: String,
+    },
+    /// Changes are missing behind this one.
+    Changes(i64),
     /// An entry of the audit log was changed, or follows one that was removed; further ones are not checked.
     Audit(AuditId),
     /// A file that no row refers to.
@@ -80,18 +96,24 @@ impl fmt::Display for Finding {
             }
             Self::Picture { key, face: Some(face), fault } => write!(f, "picture {key} of face {face}: {fault}"),
             Self::Picture { key, face: None, fault } => write!(f, "picture {key} of a waiting write: {fault}"),
+            Self::Algorithm { library, algorithm, faces } => {
+                write!(f, "{faces} templates of library {library} are of {algorithm}, which is not today's algorithm")
+            }
+            Self::Sequence { table } => write!(f, "the next row of {table} could get an id that was used"),
+            Self::Changes(sequence) => write!(f, "changes are missing behind change {sequence}"),
             Self::Audit(id) => write!(f, "entry {id} of the audit log is not as it was written, or one before is gone"),
             Self::Orphan(path) => write!(f, "{}: nothing refers to it", path.display()),
         }
     }
 }
 
-/// Checks the store in `data_dir`, which no process may have open. Blocks until all of it is read.
+/// Checks the store in `data_dir`, which no process may have open, for a program that computes templates by `algorithm`. Blocks
+/// until all of it is read.
 ///
 /// # Errors
 /// [`Error::InUse`](crate::Error::InUse) if the store is open, or an I/O error. Faults of the store are no errors but
 /// in the report.
-pub fn check(data_dir: &Path) -> Result<Report> {
+pub fn check(data_dir: &Path, algorithm: Option<&Algorithm>) -> Result<Report> {
     let database = data_dir.join(DATABASE);
     fs::metadata(&database).map_err(at(&database))?;
     let _lock = take_lock(data_dir.join("lock"))?;
@@ -100,6 +122,8 @@ pub fn check(data_dir: &Path) -> Result<Report> {
     let read = Connection::open_with_flags(&database, flags).and_then(|connection| {
         report.check_pages(&connection)?;
         report.check_templates(&connection)?;
+        report.check_algorithms(&connection, algorithm)?;
+        report.check_sequences(&connection)?;
         report.check_audit_log(&connection)?;
         known_pictures(&connection)
     });
@@ -117,7 +141,7 @@ impl Report {
         self.findings.is_empty()
     }
 
-    fn note(&mut self, finding: Finding) {
+    pub(crate) fn note(&mut self, finding: Finding) {
         if self.findings.len() < MAX_FINDINGS {
             self.findings.push(finding);
         } else {
@@ -179,6 +203,33 @@ impl Report {
                     fault,
                 });
             }
+        }
+        Ok(())
+    }
+
+    /// Counts the templates of other algorithms than today's.
+    fn check_algorithms(&mut self, connection: &Connection, today: Option<&Algorithm>) -> rusqlite::Result<()> {
+        let Some(today) = today else { return Ok(()) };
+        let mut select = connection.prepare(
+            "SELECT person.library_id, algorithm || ' ' || provider || ' ' || version, COUNT(*)
+             FROM template JOIN face ON face.id = template.face_id JOIN person ON person.id = face.person_id
+             WHERE NOT (algorithm = ?1 AND provider = ?2 AND version = ?3) GROUP BY 1, 2",
+        )?;
+        let mut rows = select.query([&today.name, &today.provider, &today.version])?;
+        while let Some(row) = rows.next()? {
+            let (library, faces) = (LibraryId::new(row.get(0)?), row.get::<_, i64>(2)?.unsigned_abs());
+            self.note(Finding::Algorithm { library, algorithm: row.get(1)?, faces });
+        }
+        Ok(())
+    }
+
+    /// Checks that ids are never given twice, and that no change is missing.
+    fn check_sequences(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        for table in behind(connection)? {
+            self.note(Finding::Sequence { table });
+        }
+        if let Some(last) = last_before_gap(connection)? {
+            self.note(Finding::Changes(last));
         }
         Ok(())
     }
@@ -258,6 +309,36 @@ impl Report {
     }
 }
 
+/// Returns the tables whose next id may have been used.
+pub(crate) fn behind(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut select =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE sql LIKE '%AUTOINCREMENT%' ORDER BY name")?;
+    let tables: Vec<String> = select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut found = Vec::new();
+    for table in tables {
+        // The names are those of the schema.
+        let last = format!(
+            "SELECT COALESCE((SELECT MAX(rowid) FROM \"{table}\"), 0)
+                > COALESCE((SELECT seq FROM sqlite_sequence WHERE name = ?1), 0)"
+        );
+        if connection.query_row(&last, [&table], |row| row.get::<_, bool>(0))? {
+            found.push(table);
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the last change before a gap; `None` if there is no gap.
+pub(crate) fn last_before_gap(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    if !connection.table_exists(None, "change")? {
+        return Ok(None);
+    }
+    let last = "SELECT MAX(sequence) FROM change
+                WHERE sequence < (SELECT MAX(sequence) FROM change)
+                  AND NOT EXISTS (SELECT 1 FROM change AS next WHERE next.sequence = change.sequence + 1)";
+    connection.query_row(last, [], |row| row.get(0))
+}
+
 /// Pictures that the rows know.
 pub(crate) struct KnownPictures {
     /// Those that rows refer to, each with a face that has the picture, if any has.
@@ -325,7 +406,7 @@ mod tests {
                 fs::create_dir(folder.path().join(OBJECTS)).expect("folder");
             }
             connection.close().expect("close");
-            assert_eq!(check(folder.path()).expect("check").findings, [], "{version}");
+            assert_eq!(check(folder.path(), None).expect("check").findings, [], "{version}");
         }
     }
 }

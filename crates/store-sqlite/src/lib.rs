@@ -11,6 +11,7 @@ mod disk;
 mod moment;
 mod peek;
 mod readers;
+mod repair;
 mod schema;
 mod templates;
 mod writer;
@@ -28,6 +29,7 @@ pub use check::{Finding, Report, check};
 pub use database::Sqlite;
 pub use moment::Moment;
 pub use peek::peek_at_settings;
+pub use repair::{Repair, repair};
 
 /// The database in the data folder.
 pub const DATABASE: &str = "aicp.db";

@@ -31,6 +31,22 @@ pub struct Algorithm {
     pub version: String,
 }
 
+impl Algorithm {
+    /// Returns that of the manifest, without loading a network.
+    ///
+    /// # Errors
+    /// [`Error::Manifest`].
+    pub fn embedded() -> Result<Self> {
+        let manifest = Manifest::embedded()?;
+        let embedder = manifest.model(Role::Embedder)?;
+        Ok(Self {
+            name: embedder.algorithm.clone(),
+            provider: embedder.provider.clone(),
+            version: embedder.version.clone(),
+        })
+    }
+}
+
 /// Locations of the model files and the runtime library.
 #[derive(Debug, Clone)]
 pub struct ModelPaths {
@@ -62,17 +78,7 @@ impl ModelFiles {
                 Ok((entry.role, entry.file.clone(), file.into()))
             })
             .collect::<Result<_>>()?;
-        let embedder = manifest.model(Role::Embedder)?;
-        Ok(Self {
-            runtime,
-            files,
-            judge: Arc::new(Judge::embedded()?),
-            algorithm: Algorithm {
-                name: embedder.algorithm.clone(),
-                provider: embedder.provider.clone(),
-                version: embedder.version.clone(),
-            },
-        })
+        Ok(Self { runtime, files, judge: Arc::new(Judge::embedded()?), algorithm: Algorithm::embedded()? })
     }
 
     fn load<T>(&self, role: Role, load: impl FnOnce(&Runtime, &str, &Arc<[u8]>) -> Result<T>) -> Result<T> {

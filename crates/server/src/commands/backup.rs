@@ -235,7 +235,8 @@ pub(crate) fn verify(config: &Config, from: &str, snapshot: Option<&str>, json: 
     }
 }
 
-async fn open(config: &Config, from: &str) -> Result<Repository> {
+/// Opens an existing backup.
+pub(super) async fn open(config: &Config, from: &str) -> Result<Repository> {
     let phrase = pass_phrase(config)?;
     if !from.contains("://") && !Path::new(from).is_dir() {
         // Else it would be created.
@@ -256,7 +257,7 @@ fn pass_phrase(config: &Config) -> Result<Option<PassPhrase>> {
 }
 
 /// An error of pictures or database.
-fn stored(error: impl Into<aicp_store::Error>) -> Error {
+pub(super) fn stored(error: impl Into<aicp_store::Error>) -> Error {
     aicp_platform::Error::from(error.into()).into()
 }
 

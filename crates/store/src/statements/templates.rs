@@ -32,6 +32,30 @@ impl Rows<'_> {
         Ok(rows.into_iter().map(face).collect())
     }
 
+    /// Returns faces of the libraries of an engine without a template of this algorithm, by ascending row id: the first `limit`
+    /// after `after`.
+    pub async fn faces_without_template(
+        &mut self,
+        engine: &str,
+        algorithm: &Algorithm,
+        after: FaceId,
+        limit: u64,
+    ) -> Result<Vec<UnjudgedFace>> {
+        let query = sql::query_as(
+            "SELECT face.id, person.library_id, face.picture_key
+             FROM face JOIN person ON person.id = face.person_id JOIN library ON library.id = person.library_id
+             WHERE library.engine = $1 AND face.id > $2 AND NOT EXISTS (
+                SELECT 1 FROM template WHERE template.face_id = face.id
+                    AND template.algorithm = $3 AND template.provider = $4 AND template.version = $5)
+             ORDER BY face.id LIMIT $6",
+        );
+        let query = query.bind(engine).bind(after);
+        let query = query.bind(&algorithm.name).bind(&algorithm.provider).bind(&algorithm.version);
+        let rows: Vec<(FaceId, LibraryId, String)> = query.bind(saturating_i64(limit)).fetch_all(&mut *self.db).await?;
+        let face = |(face_id, library_id, picture_key)| UnjudgedFace { face_id, library_id, picture_key };
+        Ok(rows.into_iter().map(face).collect())
+    }
+
     /// Returns the templates of an algorithm of the people of a library from one row id to another, by person.
     pub async fn templates_of_people(
         &mut self,
@@ -137,6 +161,21 @@ impl Tx {
             });
         }
         Ok(rows.len())
+    }
+
+    /// Stores the template of a face in place of the one that it has. A missing face is ignored.
+    pub async fn set_template(&mut self, face_id: FaceId, template: NewTemplate) -> Result<()> {
+        let owner = sql::query_as::<(LibraryId, PersonId)>(
+            "SELECT person.library_id, person.id FROM face JOIN person ON person.id = face.person_id WHERE face.id = $1",
+        );
+        let Some((library_id, person_id)) = owner.bind(face_id).fetch_optional(&mut *self.db).await? else {
+            return Ok(());
+        };
+        sql::query("DELETE FROM template WHERE face_id = $1").bind(face_id).execute(&mut *self.db).await?;
+        self.insert_template(face_id, &template).await?;
+        self.announce(Change::FacesRemoved { library_id, face_ids: vec![face_id] });
+        self.announce(Change::FaceAdded { library_id, person_id, face_id, template: Some(Arc::new(template)) });
+        Ok(())
     }
 
     /// Stores the recognisability, 0..1, of a face's template. A missing face is ignored.

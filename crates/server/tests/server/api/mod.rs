@@ -17,6 +17,7 @@ mod people;
 pub mod quotas;
 mod recognition;
 mod recognition_log;
+mod repair;
 mod settings;
 mod statistics;
 mod webhooks;

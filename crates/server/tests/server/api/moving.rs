@@ -40,7 +40,7 @@ impl Rest {
     }
 
     /// Asks everything that a library answers, without the id of the library.
-    fn everything(&self, library: &str) -> String {
+    pub fn everything(&self, library: &str) -> String {
         let people = self.get(&format!("/libraries/{library}/people?limit=100")).json();
         let mut all = vec![self.get(&format!("/libraries/{library}")).json(), people.clone()];
         for own in ["id", "createdAt", "updatedAt"] {
@@ -69,7 +69,7 @@ impl Rest {
 }
 
 /// A server with a library of two people, of whom one has two faces, tags and all texts, and one has no user id.
-fn with_people(server: &Server) -> (Rest, String) {
+pub fn with_people(server: &Server) -> (Rest, String) {
     let rest = Rest::admin(server);
     let new = json!({"name": "Staff, first floor", "groupId": "staff", "description": "d"});
     let library = text(&rest.json("POST", "/libraries", &new).json()["id"]);
