@@ -120,8 +120,8 @@ impl Repository {
     pub async fn find(&self, name: Option<&str>) -> Result<SnapshotId> {
         let ids = self.snapshots().await?;
         let found = match name {
-            Some(name) => ids.into_iter().filter(|id| id.as_str().starts_with(name)).last(),
-            None => ids.into_iter().last(),
+            Some(name) => ids.into_iter().rfind(|id| id.as_str().starts_with(name)),
+            None => ids.into_iter().next_back(),
         };
         found.ok_or_else(|| Error::NoSnapshot(name.map_or_else(String::new, |name| format!(" {name}"))))
     }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::algorithm::Algorithm;
 use crate::attributes::{HeadPose, Liveness};
 use crate::detector::Effort;
 use crate::embedder::{Embedding, Purpose};
 use crate::geometry::{Point, Rect};
-use crate::models::Algorithm;
 use crate::pool::Priority;
 use crate::quality::Quality;
 use crate::recognisability::{RECOGNISABLE, is_recognisable_enough};

@@ -21,6 +21,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
+use crate::algorithm::Algorithm;
 use crate::attributes::{HeadPose, Liveness};
 use crate::biometrics::{
     Biometrics, Comparison, EmbeddedFace, Examination, ExaminedFace, Look, MAX_FACES, Photo, Request, Scope, SeenFace,
@@ -28,7 +29,6 @@ use crate::biometrics::{
 };
 use crate::embedder::{DIMENSIONS, Embedding, Purpose};
 use crate::geometry::{Point, Rect};
-use crate::models::Algorithm;
 use crate::quality::{Components, Quality};
 use crate::{Error, Result};
 

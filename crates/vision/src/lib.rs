@@ -7,6 +7,7 @@
 //!
 //! The feature `fake` adds `FakeBiometrics` for tests, which needs no models.
 
+mod algorithm;
 mod attributes;
 mod biometrics;
 mod detector;
@@ -27,6 +28,7 @@ mod settings;
 mod similarity;
 mod single_model;
 
+pub use algorithm::Algorithm;
 pub use attributes::{HeadPose, Liveness};
 pub use biometrics::{
     Biometrics, Comparison, EmbeddedFace, Examination, ExaminedFace, Look, MAX_FACES, NOT_COMPARABLE, Photo, Request,
@@ -38,7 +40,7 @@ pub use error::{Error, Result};
 #[cfg(any(test, feature = "fake"))]
 pub use fake::{FakeBiometrics, FakeFace, FakePicture, Hold};
 pub use geometry::{Point, Rect, Turn};
-pub use models::{Algorithm, FaceModels, MIN_REDUCED_PIXELS, ModelPaths, Recognised};
+pub use models::{FaceModels, MIN_REDUCED_PIXELS, ModelPaths, Recognised};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use picture::fuzzing;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::algorithm::Algorithm;
 use crate::attributes::{Landmarker, Liveness, LivenessJudge, PoseEstimator, five_of, roll};
 use crate::detector::{self, DetectedFace, Detector, Effort, TurnedView};
 use crate::embedder::{Embedded, Embedder, Embedding, Purpose, misfit};
@@ -19,33 +20,6 @@ use crate::quality::{self, Quality};
 use crate::recognisability::{Evidence, Judge, RECOGNISABLE};
 use crate::runtime::{Inference, Runtime};
 use crate::{Error, Result};
-
-/// The algorithm of a template; templates of different algorithms can't be compared.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Algorithm {
-    /// Name of the model.
-    pub name: String,
-    /// Provider of the model.
-    pub provider: String,
-    /// Version of the model.
-    pub version: String,
-}
-
-impl Algorithm {
-    /// Returns that of the manifest, without loading a network.
-    ///
-    /// # Errors
-    /// [`Error::Manifest`].
-    pub fn embedded() -> Result<Self> {
-        let manifest = Manifest::embedded()?;
-        let embedder = manifest.model(Role::Embedder)?;
-        Ok(Self {
-            name: embedder.algorithm.clone(),
-            provider: embedder.provider.clone(),
-            version: embedder.version.clone(),
-        })
-    }
-}
 
 /// Locations of the model files and the runtime library.
 #[derive(Debug, Clone)]

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::models::{Algorithm, FaceModels, ModelFiles, ModelPaths};
+use crate::algorithm::Algorithm;
+use crate::models::{FaceModels, ModelFiles, ModelPaths};
 use crate::recognisability::Judge;
 use crate::runtime::{Inference, RuntimeChoice, RuntimeInfo};
 use crate::{Error, Result};

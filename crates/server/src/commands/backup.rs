@@ -262,7 +262,7 @@ pub(super) fn stored(error: impl Into<aicp_store::Error>) -> Error {
 }
 
 /// The moment in RFC 3339, in whole seconds.
-fn now() -> String {
+pub(super) fn now() -> String {
     let now = jiff::Timestamp::from_millisecond(SystemClock.now().get()).unwrap_or_default();
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

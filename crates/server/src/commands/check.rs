@@ -10,7 +10,7 @@ use aicp_vision::Algorithm;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::backup::{open as open_backup, stored};
+use super::backup::{now, open as open_backup, stored};
 use super::{async_runtime, open_platform, start_vision};
 use crate::config::{Config, Live};
 use crate::{Error, Result, data_dir};
@@ -30,7 +30,7 @@ pub(crate) fn repair(live: &Arc<Live>, from: Option<&str>, as_json: bool) -> Res
     if before.is_sound() {
         return finish(&before, &[], as_json);
     }
-    let aside = config.data_dir.join(ASIDE).join(jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string());
+    let aside = config.data_dir.join(ASIDE).join(now().replace(['-', ':'], ""));
     let mut repaired = Vec::new();
     // What a repair sets right may show more: a row that is deleted leaves its picture without a row.
     let mut report = before;

@@ -11,10 +11,11 @@ use super::{
     Biometrics, Comparison, EmbeddedFace, Examination, ExaminedFace, Look, MAX_FACES, Photo, Request, Scope, SeenFace,
     Terms,
 };
+use crate::algorithm::Algorithm;
 use crate::detector::{DetectedFace, Effort};
 use crate::embedder::{DIMENSIONS, Purpose};
 use crate::geometry::Rect;
-use crate::models::{Algorithm, FaceModels, Recognised};
+use crate::models::{FaceModels, Recognised};
 use crate::picture::{Dimensions, Picture};
 use crate::pool::{Priority, Vision};
 use crate::{Error, Result};
