@@ -18,7 +18,7 @@ impl Algorithm {
     /// Returns that of the manifest, without loading a network.
     ///
     /// # Errors
-    /// [`Error::Manifest`].
+    /// [`Error::Manifest`](crate::Error::Manifest).
     pub fn embedded() -> Result<Self> {
         let manifest = Manifest::embedded()?;
         let embedder = manifest.model(Role::Embedder)?;
