@@ -19,7 +19,7 @@ use tracing::{Instrument, Span};
 
 use crate::Client;
 use crate::body::UnreadBody;
-use crate::facts::{self, CALL, Facts};
+use crate::facts::{self, CALL, Facts, TracedCall};
 
 /// Id of a request, in its extensions.
 #[derive(Clone)]
@@ -33,6 +33,8 @@ pub fn origin(parts: &Parts) -> Origin {
 
 /// Header that carries the id of a request, in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Header in which a caller tells of its trace (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Maximum length of an id that a client sends, in bytes.
 const MAX_ID: usize = 64;
 /// First half of the ids that this process makes.
@@ -83,8 +85,14 @@ impl Interfaces {
             app = Empty,
             engine = Empty,
             result = Empty,
+            trace_id = Empty,
         );
-        let facts = RefCell::new(Facts::begin(interface.name()));
+        let call = begin_trace(&request, &id);
+        let trace = call.as_ref().map(|call| call.call.trace());
+        if let Some(trace) = trace {
+            span.record("trace_id", trace.id());
+        }
+        let facts = RefCell::new(Facts::begin(interface.name(), call));
         let answered = async {
             let (mut parts, body) = request.into_parts();
             parts.extensions.insert(RequestId(id.clone()));
@@ -96,7 +104,11 @@ impl Interfaces {
             response.headers_mut().insert(REQUEST_ID, id);
             response
         };
-        CALL.scope(facts, answered.instrument(span)).await
+        let answered = CALL.scope(facts, answered.instrument(span));
+        match trace {
+            Some(trace) => Box::pin(trace.scope(answered)).await,
+            None => answered.await,
+        }
     }
 }
 
@@ -105,6 +117,17 @@ impl Interfaces {
 pub fn name_operation(name: &str) {
     Span::current().record("operation", name);
     facts::note_operation(name);
+}
+
+/// Begins the trace of a request, if it is to be traced.
+fn begin_trace(request: &Request, id: &HeaderValue) -> Option<TracedCall> {
+    let mut parents = request.headers().get_all(TRACEPARENT).iter();
+    let parent = match (parents.next(), parents.next()) {
+        (Some(parent), None) => parent.to_str().ok(),
+        _ => None,
+    };
+    let call = aicp_traces::Call::begin(parent)?;
+    Some(TracedCall::of(call, request.method(), request.version(), id.to_str().unwrap_or_default()))
 }
 
 /// Returns the id that the client chose if it consists of 1 to [`MAX_ID`] visible ASCII characters, otherwise a new one.

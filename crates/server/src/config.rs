@@ -29,7 +29,7 @@ use crate::{Error, Result, engines, logging};
 pub use list::{default_file, markdown_table};
 pub use listen::{Encryption, Listen};
 pub(crate) use live::Live;
-pub use sections::{Changes, Http, Log, LogFormat, Tls};
+pub use sections::{Changes, Http, Log, LogFormat, Tls, Tracing};
 
 /// Prefix of environment variables. `__` separates levels: `AICP_RECOGNITION__THRESHOLD`.
 const ENV_PREFIX: &str = "AICP_";
@@ -85,6 +85,8 @@ settings! {
         tls: Tls,
         /// Logging.
         log: Log,
+        /// Traces of calls.
+        tracing: Tracing,
         /// Changes of settings while the server runs.
         settings: Changes,
         /// Capabilities that apps can be granted.

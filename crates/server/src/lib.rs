@@ -19,6 +19,7 @@ mod logging;
 mod metrics;
 mod proxy_protocol;
 mod tls;
+mod traces;
 
 pub use config::Config;
 pub use error::{Error, Result};

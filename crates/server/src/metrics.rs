@@ -74,6 +74,8 @@ fn describe() {
     describe_gauge!("aicp_database_bytes", Unit::Bytes, "Size of the database.");
     describe_gauge!("aicp_disk_free_bytes", Unit::Bytes, "Free space of the disk with the database.");
     describe_counter!("aicp_call_log_dropped_total", "Entries of the call log that found its buffer full.");
+    describe_counter!("aicp_trace_spans_sent_total", "Spans of traces that the collector took.");
+    describe_counter!("aicp_trace_spans_dropped_total", "Spans of traces that found the queue full or no collector.");
     describe_gauge!("aicp_outbox_waiting", "Writes that wait for an engine.");
     describe_gauge!("aicp_outbox_refused", "Writes that an engine refused and nobody has dropped.");
     describe_gauge!("aicp_outbox_age_seconds", Unit::Seconds, "Age of the oldest write that an engine has not done.");

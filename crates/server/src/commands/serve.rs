@@ -22,7 +22,7 @@ use crate::control::ControlSocket;
 use crate::http::{self, Listener, RequestHandler};
 use crate::limits::ConnectionLimits;
 use crate::tls::{self, Tls};
-use crate::{Error, Result, data_dir, logging, metrics};
+use crate::{Error, Result, data_dir, logging, metrics, traces};
 
 const MIB: usize = 1 << 20;
 /// Length in characters below which an admin token causes a warning.
@@ -93,6 +93,7 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
     let config = live.base();
     config.refuse_open_network()?;
     metrics::start()?;
+    let traces = traces::start(&config.tracing)?;
     let begun = Instant::now();
     let limits = ConnectionLimits::new(&config.http)?;
     live.follow_with_limits(limits.clone());
@@ -180,5 +181,8 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
     jobs.close().await;
     webhooks.close().await;
     platform.close().await?;
+    if let Some(traces) = traces {
+        traces.close().await;
+    }
     Ok(())
 }

@@ -203,6 +203,7 @@ impl SettingRules for Live {
         {
             tracing::error!(error = %e, "the log keeps its level");
         }
+        aicp_traces::set_ratio(config.tracing.sample_ratio);
         if let Some(limits) = self.limits.get() {
             limits.follow(&config.http);
         }

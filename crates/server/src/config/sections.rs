@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use aicp_settings::{Seconds, Setting, Wrong, at_least, list, settings, within};
+use aicp_settings::{Seconds, Setting, Wrong, at_least, if_set, list, settings, when, within};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -64,6 +64,24 @@ settings! {
         /// Filter in the syntax of `tracing-subscriber`, such as `info` or `aicp_requests=debug,info`.
         #[applies(at_once)]
         level: String = "info".to_owned(),
+    }
+}
+
+settings! {
+    /// Traces of calls, sent to a collector of OpenTelemetry.
+    pub struct Tracing {
+        /// Address of the collector for OTLP over HTTP, such as `http://127.0.0.1:4318`. Without a path, `/v1/traces` is added.
+        /// Unset: no traces.
+        otlp_endpoint: Option<String> = None => if_set(when("an http:// or https:// address", |url: &String| {
+            url.starts_with("http://") || url.starts_with("https://")
+        })),
+        /// Share of calls that are traced. A caller can exclude its call by `traceparent`, not include it.
+        #[applies(at_once)]
+        sample_ratio: f64 = 1.0 => when("in 0..1", |share| (0.0..=1.0).contains(share)),
+        /// Name of this service in the traces (`service.name`).
+        service_name: String = "aicp".to_owned(),
+        /// File in PEM of further authorities to trust, for an https address.
+        extra_roots_file: Option<PathBuf> = None,
     }
 }
 

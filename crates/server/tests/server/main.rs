@@ -43,4 +43,5 @@ mod store;
 mod tencent_im;
 mod tls;
 mod tolerance;
+mod traces;
 mod unusual;
