@@ -80,6 +80,10 @@ fn describe() {
     describe_gauge!("aicp_outbox_refused", "Writes that an engine refused and nobody has dropped.");
     describe_gauge!("aicp_outbox_age_seconds", Unit::Seconds, "Age of the oldest write that an engine has not done.");
     describe_gauge!("aicp_engine_up", "Whether an engine answered last.");
+    describe_gauge!("aicp_changes_behind", "Committed changes that this process has not applied.");
+    describe_gauge!("aicp_changes_behind_seconds", Unit::Seconds, "Age of the oldest change that waits to be applied.");
+    describe_counter!("aicp_cache_hits_total", "Look-ups that found their value in a cache.");
+    describe_counter!("aicp_cache_misses_total", "Look-ups that did not find their value in a cache.");
     describe_gauge!("aicp_jobs_running", "Jobs that run.");
     describe_gauge!("aicp_connections_open", "Open connections.");
     describe_gauge!("aicp_ready", "Whether the server is ready.");
@@ -165,6 +169,8 @@ async fn collect(platform: &Platform) {
     };
     gauge!("aicp_recognition_waiting").set(numbers.recognitions_waiting as f64);
     gauge!("aicp_gallery_faces").set(numbers.searchable_faces as f64);
+    gauge!("aicp_changes_behind").set(numbers.changes_behind as f64);
+    gauge!("aicp_changes_behind_seconds").set(numbers.behind_for.as_secs_f64());
     gauge!("aicp_jobs_running").set(numbers.jobs_running as f64);
     gauge!("aicp_database_bytes").set(numbers.database.bytes as f64);
     if let Some(free) = numbers.database.free_bytes {

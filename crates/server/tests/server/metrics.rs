@@ -67,6 +67,8 @@ fn calls_are_counted_by_interface_operation_engine_and_result() {
         ("aicp_ready", 1.0),
         ("aicp_recognition_waiting", 0.0),
         ("aicp_jobs_running", 0.0),
+        ("aicp_changes_behind", 0.0),
+        ("aicp_changes_behind_seconds", 0.0),
     ] {
         assert_eq!(known.get(name), Some(&value), "{name}");
     }
@@ -80,6 +82,8 @@ fn calls_are_counted_by_interface_operation_engine_and_result() {
         "aicp_database_bytes",
         "aicp_disk_free_bytes",
         "aicp_connections_open",
+        r#"aicp_cache_hits_total{cache="libraries"}"#,
+        r#"aicp_cache_misses_total{cache="libraries"}"#,
     ] {
         assert!(known.get(name).is_some_and(|value| *value > 0.0), "{name}: {:?}", known.get(name));
     }
