@@ -85,7 +85,7 @@ impl RequestHandler {
 
     async fn answer(
         &self,
-        address: SocketAddr,
+        Local { address, is_for_metrics }: Local,
         Peer { address: peer, client }: Peer,
         standing: ConnectionState,
         request: Request<Incoming>,
@@ -110,7 +110,8 @@ impl RequestHandler {
         };
         match (request.uri().path(), ready) {
             (metrics::PATH, Some(ready)) => {
-                let may_see = metrics::may_see(request.headers(), address.ip(), peer, &self.proxies, &ready.platform);
+                let may_see = is_for_metrics
+                    || metrics::may_see(request.headers(), address.ip(), peer, &self.proxies, &ready.platform);
                 self.metrics(request.method().clone(), may_see, &ready.platform).await
             }
             ("/healthz", _) => plain(StatusCode::OK, "ok\n"),
@@ -119,6 +120,9 @@ impl RequestHandler {
                 Readiness::of(&ready.platform).await.answer(is_verbose)
             }
             (_, None) => later("loading\n"),
+            _ if is_for_metrics => {
+                plain(StatusCode::NOT_FOUND, "this listener has /metrics, /healthz and /readyz alone\n")
+            }
             (_, Some(ready)) => match ready.interfaces.iter().find(|(known, _)| *known == address) {
                 Some((_, interfaces)) => interfaces.answer(request).await,
                 None => plain(StatusCode::NOT_FOUND, "no such listener\n"),
@@ -138,18 +142,27 @@ impl RequestHandler {
     }
 }
 
+/// Listener that a request came to.
+#[derive(Clone, Copy)]
+pub(crate) struct Local {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether it serves the metrics alone, to everybody who reaches it.
+    pub is_for_metrics: bool,
+}
+
 /// A socket that listens.
 pub(crate) struct Listener {
     pub listener: TcpListener,
-    /// Its address.
-    pub address: SocketAddr,
+    /// What it is to its requests.
+    pub local: Local,
     /// TLS, and whether this listener speaks it.
     pub tls: Option<(Tls, Encryption)>,
 }
 
 /// Accepts connections until `stop` turns true, then waits for the calls in progress.
 pub(crate) async fn serve(socket: Listener, front: RequestHandler, mut stop: watch::Receiver<bool>) {
-    let Listener { listener, address, tls } = socket;
+    let Listener { listener, local, tls } = socket;
     let graceful = GracefulShutdown::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -178,7 +191,7 @@ pub(crate) async fn serve(socket: Listener, front: RequestHandler, mut stop: wat
         let Some(admitted) = admitted else { continue };
         let acceptor = tls.as_ref().and_then(|(tls, encryption)| tls.acceptor(*encryption));
         let connection = Connection {
-            address,
+            local,
             peer: Peer { address: peer, client: None },
             front: front.clone(),
             activity: admitted.activity_recorder(),
@@ -228,7 +241,7 @@ struct Peer {
 
 /// What the requests of a connection are answered with.
 struct Connection {
-    address: SocketAddr,
+    local: Local,
     peer: Peer,
     front: RequestHandler,
     activity: ActivityRecorder,
@@ -309,11 +322,11 @@ impl Connection {
         self,
         answering: RequestTracker,
     ) -> impl HttpService<Incoming, ResBody = Body, Error = Infallible, Future: Send> {
-        let Self { address, peer, front, activity, .. } = self;
+        let Self { local, peer, front, activity, .. } = self;
         service_fn(move |request| {
             let (front, under_way, asked) = (front.clone(), answering.begin(), activity.begin());
             async move {
-                let response = front.answer(address, peer, asked.standing(), request).await;
+                let response = front.answer(local, peer, asked.standing(), request).await;
                 // The answer is under way as long as a stream of unknown length is.
                 Ok::<_, Infallible>(match response.body().size_hint().exact() {
                     Some(_) => response,

@@ -16,10 +16,10 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::{async_runtime, begin_vision, models, open_platform, wait_for_vision};
 use crate::clock;
-use crate::config::{Config, Listen, Live};
+use crate::config::{Config, Listen, Live, Service};
 use crate::connections::Connections;
 use crate::control::ControlSocket;
-use crate::http::{self, Listener, RequestHandler};
+use crate::http::{self, Listener, Local, RequestHandler};
 use crate::limits::ConnectionLimits;
 use crate::tls::{self, Tls};
 use crate::{Error, Result, data_dir, logging, metrics, traces};
@@ -69,7 +69,7 @@ fn listener_at(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Builds the dialect options of one listener.
-fn options(config: &Config, address: SocketAddr, listen: Listen, is_encrypted: bool) -> Options {
+fn options(config: &Config, address: SocketAddr, dialect: aicp::Listener, is_encrypted: bool) -> Options {
     Options {
         site: Site {
             public_url: config.public_url.clone(),
@@ -77,11 +77,7 @@ fn options(config: &Config, address: SocketAddr, listen: Listen, is_encrypted: b
             is_encrypted,
             face_url_lifetime: config.links.lifetime(),
         },
-        aicp: aicp::Options {
-            listener: listen.dialect,
-            legacy: config.legacy.clone(),
-            face_api: config.face_api.clone(),
-        },
+        aicp: aicp::Options { listener: dialect, legacy: config.legacy.clone(), face_api: config.face_api.clone() },
         jdcloud: config.jdcloud.clone(),
         linkvisual: config.linkvisual.clone(),
         tencent_im: config.tencent_im.clone(),
@@ -114,7 +110,8 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
         let listener = listener_at(listen.address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let tls = tls.clone().map(|tls| (tls, listen.encryption));
-        listeners.spawn(http::serve(Listener { listener, address, tls }, front.clone(), stopped.clone()));
+        let local = Local { address, is_for_metrics: listen.service == Service::Metrics };
+        listeners.spawn(http::serve(Listener { listener, local, tls }, front.clone(), stopped.clone()));
         bound.push((address, *listen));
     }
 
@@ -132,12 +129,13 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
         answers: AnswerBudget::default(),
     };
     let has_secure_url = config.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
-    let interfaces = bound.iter().map(|&(address, listen)| {
+    let interfaces = bound.iter().filter_map(|&(address, listen)| {
+        let Service::Calls(dialect) = listen.service else { return None };
         let is_encrypted = is_encrypted(listen);
         let api = Api::new(shared.clone(), &config.api, has_secure_url || is_encrypted, Arc::clone(&about));
         let mut all: Vec<Box<dyn Interface>> = vec![Box::new(api)];
-        all.extend(aicp_dialects::interfaces(shared.clone(), options(config, address, listen, is_encrypted)));
-        (address, Interfaces::new(all))
+        all.extend(aicp_dialects::interfaces(shared.clone(), options(config, address, dialect, is_encrypted)));
+        Some((address, Interfaces::new(all)))
     });
     let interfaces: Vec<_> = interfaces.collect();
     let for_control = interfaces.first().map(|(_, interfaces)| interfaces.clone()).unwrap_or_default();

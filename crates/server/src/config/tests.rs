@@ -7,10 +7,13 @@ use super::*;
 #[test]
 fn listeners_are_read_with_and_without_a_dialect() {
     let listen: Listen = "127.0.0.1:9012".parse().expect("an address");
-    assert_eq!(listen.dialect, Listener::Auto);
+    assert_eq!(listen.service, Service::Calls(Listener::Auto));
     let listen: Listen = "[::1]:8090=legacy".parse().expect("an address");
-    assert_eq!((listen.address.port(), listen.dialect), (8090, Listener::Legacy));
+    assert_eq!((listen.address.port(), listen.service), (8090, Service::Calls(Listener::Legacy)));
     assert_eq!(listen.to_string(), "[::1]:8090=legacy");
+    let listen: Listen = "0.0.0.0:9013=metrics+plain".parse().expect("an address");
+    assert_eq!((listen.service, listen.is_open_for_calls()), (Service::Metrics, false));
+    assert_eq!(listen.to_string(), "0.0.0.0:9013=metrics+plain");
     for wrong in ["", "9012", "localhost:9012", "127.0.0.1:9012=old"] {
         assert!(wrong.parse::<Listen>().is_err(), "{wrong}");
     }

@@ -128,6 +128,26 @@ fn who_is_not_on_this_machine_needs_the_token_of_an_administrator() {
 }
 
 #[test]
+fn a_listener_of_its_own_has_metrics_and_health_alone() {
+    let server = Setup::new(&["auto", "metrics"]).start();
+    let ask = |listener: usize, target: &str| {
+        let headers = [("X-Forwarded-For", "192.0.2.1"), ("token", TOKEN)];
+        let headers = if listener == 0 { &headers[..1] } else { &headers };
+        send(server.addresses()[listener], "GET", target, headers, b"").expect("an answer")
+    };
+    assert_eq!(ask(0, "/metrics").status, 401);
+    let told = ask(1, "/metrics");
+    assert_eq!(told.status, 200);
+    assert!(told.text().contains("\naicp_ready 1\n"), "{}", told.text());
+    assert_eq!((ask(1, "/healthz").status, ask(1, "/readyz").status), (200, 200));
+    for target in ["/", "/api/v1/libraries", "/api/docs", "/aicp/face/detect", "/pages/login.html", "/jdai/x", "/v4/x"]
+    {
+        assert_eq!(ask(1, target).status, 404, "{target}");
+        assert!(ask(1, target).text().starts_with("this listener has /metrics"), "{target}");
+    }
+}
+
+#[test]
 fn writes_that_wait_for_an_engine_show() {
     let server = Setup::new(&["auto"])
         .env("AICP_ENGINES__CLOUDWALK__URL", "http://127.0.0.1:9/")
