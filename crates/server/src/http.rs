@@ -11,7 +11,7 @@ use std::time::Duration;
 use aicp_platform::Platform;
 use aicp_requests::{Client, ConnectionState, Interfaces};
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
@@ -30,6 +30,7 @@ use crate::health::{self, Readiness};
 use crate::idle::{IdleTimeoutStream, ReadTimeouts, RequestTracker};
 use crate::line_ends::MAX_HEAD;
 use crate::metrics;
+use crate::proxies::Proxies;
 use crate::proxy_protocol;
 use crate::tls::{HTTP_2, Tls};
 
@@ -56,8 +57,7 @@ const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain;
 #[derive(Clone)]
 pub(crate) struct RequestHandler {
     ready: Arc<OnceLock<Ready>>,
-    /// Trusted proxies, whose `X-Forwarded-For` is used.
-    proxies: Arc<Vec<IpAddr>>,
+    proxies: Proxies,
     connections: Connections,
     /// Whether trusted proxies name their clients by the PROXY protocol.
     has_proxy_protocol: bool,
@@ -69,13 +69,13 @@ struct Ready {
 }
 
 impl RequestHandler {
-    pub fn new(proxies: Vec<IpAddr>, has_proxy_protocol: bool, connections: Connections) -> Self {
-        Self { ready: Arc::new(OnceLock::new()), proxies: Arc::new(proxies), connections, has_proxy_protocol }
+    pub fn new(proxies: Proxies, has_proxy_protocol: bool, connections: Connections) -> Self {
+        Self { ready: Arc::new(OnceLock::new()), proxies, connections, has_proxy_protocol }
     }
 
     /// Whether a connection begins with a header of the PROXY protocol.
     fn expects_header(&self, peer: IpAddr) -> bool {
-        self.has_proxy_protocol && self.proxies.contains(&peer.to_canonical())
+        self.has_proxy_protocol && self.proxies.names(peer)
     }
 
     /// Starts answering requests, on each address by its interfaces.
@@ -95,7 +95,7 @@ impl RequestHandler {
         }
         let mut request = request.map(Body::new);
         name_host(&mut request);
-        let client = client.unwrap_or_else(|| client_of(request.headers(), peer, &self.proxies));
+        let client = client.unwrap_or_else(|| self.proxies.client_of(request.headers(), peer));
         request.extensions_mut().insert(Client(client));
         request.extensions_mut().insert(standing);
         let ready = self.ready.get();
@@ -436,22 +436,6 @@ fn is_host(text: &[u8]) -> bool {
     }
 }
 
-/// Returns the client of a request: the peer or, if the peer is a trusted proxy, the last address before the trusted
-/// proxies in `X-Forwarded-For`.
-fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &[IpAddr]) -> IpAddr {
-    let mut client = peer.to_canonical();
-    let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).map(str::trim).collect();
-    for hop in hops.into_iter().rev() {
-        if !proxies.contains(&client) {
-            break;
-        }
-        let Ok(before) = hop.parse::<IpAddr>() else { break };
-        client = before.to_canonical();
-    }
-    client
-}
-
 /// Builds a 503 response that asks the client to retry after a second.
 fn later(text: &'static str) -> Response<Body> {
     let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, text);
@@ -464,25 +448,4 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<Body>) -> Response<Body>
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_trusted_proxies_say_who_the_client_is() {
-        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let mut headers = HeaderMap::new();
-        headers.append("x-forwarded-for", HeaderValue::from_static("198.51.100.1, 203.0.113.7"));
-        headers.append("x-forwarded-for", HeaderValue::from_static("192.0.2.2"));
-        let (near, far) = (address("192.0.2.1"), address("192.0.2.2"));
-        assert_eq!(client_of(&headers, near, &[]), near, "nobody is trusted");
-        assert_eq!(client_of(&headers, near, &[near]), far);
-        assert_eq!(client_of(&headers, near, &[near, far]), address("203.0.113.7"), "not what the client itself wrote");
-        assert_eq!(client_of(&HeaderMap::new(), near, &[near]), near);
-        assert_eq!(client_of(&headers, address("::ffff:192.0.2.1"), &[near]), far);
-        headers.append("x-forwarded-for", HeaderValue::from_static("unknown"));
-        assert_eq!(client_of(&headers, near, &[near]), near);
-    }
 }

@@ -17,6 +17,7 @@ mod limits;
 mod line_ends;
 mod logging;
 mod metrics;
+mod proxies;
 mod proxy_protocol;
 mod tls;
 mod traces;

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::commands::about::BUILD;
 use crate::connections::Connections;
+use crate::proxies::Proxies;
 use crate::{Error, Result};
 
 /// Path of the metrics.
@@ -113,7 +114,7 @@ pub(crate) fn may_see(
     headers: &HeaderMap,
     listener: IpAddr,
     peer: IpAddr,
-    proxies: &[IpAddr],
+    proxies: &Proxies,
     platform: &Platform,
 ) -> bool {
     is_direct(headers, listener, peer, proxies)
@@ -122,10 +123,10 @@ pub(crate) fn may_see(
 }
 
 /// Whether a program of this machine sends a request itself. What a proxy passes on may come from anywhere.
-fn is_direct(headers: &HeaderMap, listener: IpAddr, peer: IpAddr, proxies: &[IpAddr]) -> bool {
+fn is_direct(headers: &HeaderMap, listener: IpAddr, peer: IpAddr, proxies: &Proxies) -> bool {
     let peer = peer.to_canonical();
     let is_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
-    listener.to_canonical().is_loopback() && peer.is_loopback() && !is_forwarded && !proxies.contains(&peer)
+    listener.to_canonical().is_loopback() && peer.is_loopback() && !is_forwarded && !proxies.trusts(peer)
 }
 
 fn token_of(headers: &HeaderMap) -> Option<&str> {
@@ -220,21 +221,22 @@ fn collect_process() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxies::tests::named;
 
     #[test]
     fn only_programs_of_this_machine_ask_directly() {
         let address = |text: &str| text.parse::<IpAddr>().expect("an address");
         let (local, local6, other) = (address("127.0.0.1"), address("::1"), address("192.0.2.1"));
-        let none = HeaderMap::new();
-        assert!(is_direct(&none, local, local, &[]) && is_direct(&none, local6, local6, &[]));
-        assert!(is_direct(&none, local, address("::ffff:127.0.0.1"), &[]));
-        assert!(!is_direct(&none, address("0.0.0.0"), local, &[]), "the listener is open to the network");
-        assert!(!is_direct(&none, local, other, &[]));
-        assert!(!is_direct(&none, local, local, &[local]), "a proxy of this machine");
+        let (none, nobody, itself) = (HeaderMap::new(), Proxies::default(), named(&["127.0.0.1"]));
+        assert!(is_direct(&none, local, local, &nobody) && is_direct(&none, local6, local6, &nobody));
+        assert!(is_direct(&none, local, address("::ffff:127.0.0.1"), &nobody));
+        assert!(!is_direct(&none, address("0.0.0.0"), local, &nobody), "the listener is open to the network");
+        assert!(!is_direct(&none, local, other, &nobody));
+        assert!(!is_direct(&none, local, local, &itself), "a proxy of this machine");
         for name in FORWARDED {
             let mut headers = HeaderMap::new();
             headers.insert(name, HeaderValue::from_static("127.0.0.1"));
-            assert!(!is_direct(&headers, local, local, &[]), "{name}");
+            assert!(!is_direct(&headers, local, local, &nobody), "{name}");
         }
     }
 }

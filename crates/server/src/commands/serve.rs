@@ -21,6 +21,7 @@ use crate::connections::Connections;
 use crate::control::ControlSocket;
 use crate::http::{self, Listener, Local, RequestHandler};
 use crate::limits::ConnectionLimits;
+use crate::proxies::Proxies;
 use crate::tls::{self, Tls};
 use crate::{Error, Result, data_dir, logging, metrics, traces};
 
@@ -93,14 +94,15 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
     let begun = Instant::now();
     let limits = ConnectionLimits::new(&config.http)?;
     live.follow_with_limits(limits.clone());
-    let connections = Connections::new(limits, config.http.trusted_proxies.clone());
+    let proxies = Proxies::new(&config.http);
+    let connections = Connections::new(limits, proxies.clone());
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
     let token = data_dir::admin_token(config)?;
 
     let tls = Tls::load(&config.tls)?;
     let is_encrypted = |listen: Listen| tls.as_ref().is_some_and(|tls| tls.acceptor(listen.encryption).is_some());
-    let front = RequestHandler::new(config.http.trusted_proxies.clone(), config.http.proxy_protocol, connections);
+    let front = RequestHandler::new(proxies, config.http.proxy_protocol, connections);
     let (stop, stopped) = watch::channel(false);
     let tls_watch = tls::watch(tls.clone())?;
     let mut listeners = JoinSet::new();

@@ -1,8 +1,8 @@
 //! Sections of the server itself: connections and logging.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
+use aicp_platform::settings::Network;
 use aicp_settings::{Seconds, Setting, Wrong, at_least, if_set, list, settings, when, within};
 use serde::{Deserialize, Serialize};
 
@@ -24,13 +24,27 @@ settings! {
         /// Seconds that a keep-alive connection may wait for its next request.
         #[applies(at_once)]
         idle_seconds: Seconds = Seconds::new(75) => within(Seconds::new(1)..=Seconds::new(86_400)),
-        /// Addresses of trusted proxies. The call log and the login throttle use the client address in their
-        /// `X-Forwarded-For`.
-        trusted_proxies: Vec<IpAddr> = Vec::new(),
+        /// Addresses and networks of trusted proxies, such as `["10.0.0.5", "10.1.0.0/16"]`. Limits and the call log use the
+        /// client address in their `X-Forwarded-For`.
+        #[serde(deserialize_with = "list")]
+        trusted_proxies: Vec<Network> = Vec::new(),
+        /// Number of proxies in front of this server, if they have no stable addresses; then every connection is taken for
+        /// that of the nearest one, so nothing else may reach the listeners. 0: `http.trusted_proxies` tells.
+        proxy_hops: usize = 0 => within(0..=16),
         /// Whether trusted proxies begin each connection with a header of the PROXY protocol (version 1 or 2), which names the
         /// client. A connection of theirs without one is closed; other clients send none.
         proxy_protocol: bool = false,
     }
+
+    check |http| {
+        if http.proxy_hops > 0 && !http.trusted_proxies.is_empty() {
+            return Err(Wrong::new("proxy_hops", "0 with http.trusted_proxies"));
+        }
+        if http.proxy_hops > 0 && http.proxy_protocol {
+            return Err(Wrong::new("proxy_hops", "0 with http.proxy_protocol"));
+        }
+        Ok(())
+    };
 }
 
 settings! {

@@ -50,6 +50,11 @@ fn a_file_overrides_defaults_and_wrong_settings_are_named() {
         ("[engines.cloudwalk.remote]\ntimeout_ms = 0", "engines.cloudwalk.remote.timeout_ms"),
         ("[outbox]\ninterval_s = 0", "outbox.interval_s"),
         ("[http]\ntrusted_proxies = [\"proxy\"]", "trusted_proxies"),
+        ("[http]\ntrusted_proxies = [\"10.0.0.1/8\"]", "trusted_proxies"),
+        ("[http]\ntrusted_proxies = [\"10.0.0.1\"]\nproxy_hops = 1", "http.proxy_hops"),
+        ("[http]\nproxy_protocol = true\nproxy_hops = 1", "http.proxy_hops"),
+        ("[tracing]\notlp_endpoint = \"collector:4317\"", "tracing.otlp_endpoint"),
+        ("[tracing]\nsample_ratio = 1.5", "tracing.sample_ratio"),
         ("[legacy]\nopen_chapters = [\"6\"]", "8.7, 9, 11"),
         ("[tencent_im]\nallow_type = \"Anybody\"", "allow_type"),
     ] {
