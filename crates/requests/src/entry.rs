@@ -7,23 +7,35 @@ use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use aicp_platform::Origin;
 use async_trait::async_trait;
 use axum::extract::Request;
+use axum::http::header::RETRY_AFTER;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-use crate::Client;
 use crate::body::UnreadBody;
 use crate::facts::{self, CALL, Facts, TracedCall};
+use crate::{AddressRate, Client};
 
 /// Id of a request, in its extensions.
 #[derive(Clone)]
 struct RequestId(HeaderValue);
+
+/// Mark of a request whose client address has made too many.
+#[derive(Clone, Copy)]
+struct TooOften;
+
+/// Whether the client address of a request has made too many, so that it is to be refused. [`crate::life::serve`] sees to
+/// calls; an interface that answers something else at some cost asks itself.
+pub fn exceeds_rate(parts: &Parts) -> bool {
+    parts.extensions.get::<TooOften>().is_some()
+}
 
 /// Returns where a request came from.
 pub fn origin(parts: &Parts) -> Origin {
@@ -62,17 +74,26 @@ pub fn is_below(path: &str, prefix: &str) -> bool {
 
 /// The interfaces of one listener. Clones share them.
 #[derive(Clone, Default)]
-pub struct Interfaces(Arc<[Box<dyn Interface>]>);
+pub struct Interfaces {
+    all: Arc<[Box<dyn Interface>]>,
+    rate: AddressRate,
+}
 
 impl Interfaces {
     /// Collects interfaces. The first that claims a request answers it.
     pub fn new(interfaces: Vec<Box<dyn Interface>>) -> Self {
-        Self(interfaces.into())
+        Self { all: interfaces.into(), rate: AddressRate::default() }
+    }
+
+    /// Limits the calls per second of each client address. Each interface refuses more in its own terms.
+    #[must_use]
+    pub fn limited_by(self, rate: AddressRate) -> Self {
+        Self { rate, ..self }
     }
 
     /// Answers a request.
     pub async fn answer(&self, request: Request) -> Response {
-        let Some(interface) = self.0.iter().find(|interface| interface.claims(&request)) else {
+        let Some(interface) = self.all.iter().find(|interface| interface.claims(&request)) else {
             return StatusCode::NOT_FOUND.into_response();
         };
         let id = request_id(request.headers());
@@ -96,8 +117,16 @@ impl Interfaces {
         let answered = async {
             let (mut parts, body) = request.into_parts();
             parts.extensions.insert(RequestId(id.clone()));
+            let is_too_often = Client::of(&parts).is_some_and(|client| !self.rate.admit(client, Instant::now()));
+            if is_too_often {
+                metrics::counter!("aicp_address_refused_total").increment(1);
+                parts.extensions.insert(TooOften);
+            }
             let mut body = UnreadBody::new(&parts, body);
             let mut response = interface.answer(&parts, &mut body).await;
+            if is_too_often && matches!(response.status().as_u16(), 429 | 503) {
+                response.headers_mut().entry(RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
+            }
             body.discard().await;
             tracing::debug!(status = response.status().as_u16(), "answered");
             facts::note_answer(response.status());

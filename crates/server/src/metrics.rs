@@ -85,6 +85,7 @@ fn describe() {
     describe_gauge!("aicp_changes_behind_seconds", Unit::Seconds, "Age of the oldest change that waits to be applied.");
     describe_counter!("aicp_cache_hits_total", "Look-ups that found their value in a cache.");
     describe_counter!("aicp_cache_misses_total", "Look-ups that did not find their value in a cache.");
+    describe_counter!("aicp_address_refused_total", "Requests over the limit of calls per address.");
     describe_gauge!("aicp_jobs_running", "Jobs that run.");
     describe_gauge!("aicp_connections_open", "Open connections.");
     describe_gauge!("aicp_ready", "Whether the server is ready.");

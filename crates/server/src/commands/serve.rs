@@ -8,7 +8,7 @@ use std::time::Instant;
 use aicp_api::{About, Api};
 use aicp_dialects::{Options, Site, aicp};
 use aicp_platform::Platform;
-use aicp_requests::{AnswerBudget, BodyBudget, Interface, Interfaces, Shared};
+use aicp_requests::{AddressRate, AnswerBudget, BodyBudget, Interface, Interfaces, Shared};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -95,6 +95,8 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
     let limits = ConnectionLimits::new(&config.http)?;
     live.follow_with_limits(limits.clone());
     let proxies = Proxies::new(&config.http);
+    let rate = AddressRate::default();
+    live.follow_with_address_rate(rate.clone());
     let connections = Connections::new(limits, proxies.clone());
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
@@ -137,7 +139,7 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
         let api = Api::new(shared.clone(), &config.api, has_secure_url || is_encrypted, Arc::clone(&about));
         let mut all: Vec<Box<dyn Interface>> = vec![Box::new(api)];
         all.extend(aicp_dialects::interfaces(shared.clone(), options(config, address, dialect, is_encrypted)));
-        Some((address, Interfaces::new(all)))
+        Some((address, Interfaces::new(all).limited_by(rate.clone())))
     });
     let interfaces: Vec<_> = interfaces.collect();
     let for_control = interfaces.first().map(|(_, interfaces)| interfaces.clone()).unwrap_or_default();

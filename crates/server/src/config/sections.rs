@@ -24,6 +24,9 @@ settings! {
         /// Seconds that a keep-alive connection may wait for its next request.
         #[applies(at_once)]
         idle_seconds: Seconds = Seconds::new(75) => within(Seconds::new(1)..=Seconds::new(86_400)),
+        /// Maximum number of calls per second of one client address (IPv6: of one /64); 0: unlimited.
+        #[applies(at_once)]
+        calls_per_second_per_address: u32 = 0 => within(0..=1_000_000),
         /// Addresses and networks of trusted proxies, such as `["10.0.0.5", "10.1.0.0/16"]`. Limits and the call log use the
         /// client address in their `X-Forwarded-For`.
         #[serde(deserialize_with = "list")]

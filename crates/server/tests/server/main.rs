@@ -31,6 +31,7 @@ mod high_availability;
 mod images;
 mod jdcloud;
 mod keys;
+mod limits;
 mod linkvisual;
 mod literals;
 mod metrics;
