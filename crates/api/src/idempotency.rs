@@ -85,7 +85,7 @@ impl ClaimedRequest {
     /// # Errors
     /// As [`finish`](Self::finish).
     pub async fn complete(self, done: impl Future<Output = Result<Response>> + Send + 'static) -> Result<Response> {
-        let task = tokio::spawn(async move { self.finish(done.await).await }.in_current_span());
+        let task = tokio::spawn(aicp_traces::carry(async move { self.finish(done.await).await }).in_current_span());
         task.await.unwrap_or_else(|_| Err(Problem::internal()))
     }
 

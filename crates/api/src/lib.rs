@@ -55,7 +55,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use aicp_platform::{Caller, OperatorTokenKind, Platform, TokenError};
+use aicp_platform::{Caller, OperatorTokenKind, Platform, QuotaError, TokenError};
 use aicp_requests::life::{Claim, Wire, serve};
 use aicp_requests::{
     BodyError, BodyLimits, CallInfo, Client, HeldBody, Interface, LocalCommand, Shared, UnreadBody, is_below,
@@ -180,6 +180,10 @@ impl Wire for Exchange<'_> {
 
     fn head(&self) -> &Parts {
         self.parts
+    }
+
+    fn too_often(&self) -> Problem {
+        Problem::too_many_calls(QuotaError::Second)
     }
 
     /// Accepts the admin token, the tokens of apps and operators, sessions, and commands on this machine without a token.

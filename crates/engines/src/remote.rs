@@ -124,6 +124,7 @@ impl Remote {
         understand: fn(&Self, StatusCode, &[u8]) -> Result<T>,
     ) -> Result<T> {
         let address = self.address(path)?;
+        let _stage = aicp_traces::remote_stage("engine.call");
         let mut doubt = false;
         let mut pause = INITIAL_BACKOFF;
         let mut left = self.settings.retries;

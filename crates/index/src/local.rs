@@ -97,6 +97,7 @@ impl Index for LocalIndex {
     }
 
     async fn search(&self, libraries: &[LibraryId], probes: Vec<Vec<f32>>, query: Query) -> Result<Vec<Vec<Hit>>> {
+        let _stage = aicp_traces::stage("gallery.search");
         let permit = Arc::clone(&self.searches).try_acquire_owned().map_err(|_| Error::Busy)?;
         let galleries = libraries.iter().filter_map(|&library| self.galleries.find(library)).collect();
         let (answer, answered) = oneshot::channel();

@@ -7,6 +7,7 @@ use std::thread::{self, Thread};
 
 use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, unconstrained};
+use tracing::Instrument;
 
 use crate::{Error, Internal, Result};
 
@@ -64,12 +65,15 @@ pub(crate) fn drive<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Runs work to completion even if the caller is dropped: the answer of an engine must be stored.
+/// Runs work to completion even if the caller is dropped: the answer of an engine must be stored. Its log lines and stages are
+/// those of the request.
 ///
 /// # Errors
 /// Those of the work; [`Internal::Store`] if it was aborted or panicked.
 pub(crate) async fn run_detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    tokio::spawn(work).await.unwrap_or(Err(Error::Internal(Internal::Store(aicp_store::Error::Closed))))
+    tokio::spawn(aicp_traces::carry(work).in_current_span())
+        .await
+        .unwrap_or(Err(Error::Internal(Internal::Store(aicp_store::Error::Closed))))
 }

@@ -23,7 +23,7 @@ use crate::people::DirectoryCache;
 use crate::quotas::Quotas;
 use crate::secrets::Vault;
 use crate::social::FriendGroupCache;
-use backlog::Backlog;
+pub(crate) use backlog::{Backlog, Progress};
 
 /// Interval between two attempts at changes that did not reach the index.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);

@@ -138,7 +138,7 @@ use console::LoginThrottle;
 use downloads::Fetchers;
 use engines::Backends;
 use events::EventLog;
-use follower::Follower;
+use follower::{Backlog, Follower, Progress};
 use ids::Ids;
 use jobs::Jobs;
 use keys::Keys;
@@ -200,6 +200,7 @@ struct Inner {
     warned_libraries: WarnedLibraries,
     jobs: Jobs,
     settings: LiveSettings,
+    progress: Arc<Progress>,
 }
 
 impl Platform {
@@ -250,9 +251,12 @@ impl Platform {
         let (libraries, directory) = (Arc::<LibraryCache>::default(), Arc::<DirectoryCache>::default());
         let friend_groups = Arc::<FriendGroupCache>::default();
         let events = EventLog::start(store.clone(), Arc::clone(&clock), live.clone());
+        // Loading begins later, so it has at least these changes.
+        let backlog = Backlog::after(store.rows().await?.last_sequence().await?);
+        let progress = backlog.progress();
         store.observe(Arc::new(Follower {
             engine: engines.builtin.clone(),
-            backlog: Arc::default(),
+            backlog: Arc::new(tokio::sync::Mutex::new(backlog)),
             algorithm: engines.algorithm(),
             vault: Vault::new(key),
             keys: Arc::clone(&keys),
@@ -311,6 +315,7 @@ impl Platform {
             builtin: engines.builtin,
             outbox,
             fetchers,
+            progress,
             webhooks_changed: Notify::new(),
             settings: live,
         };

@@ -1,5 +1,7 @@
 //! Numbers of the moment, for those who watch the server.
 
+use std::time::Duration;
+
 use aicp_store::{DatabaseUsage, OutboxCount};
 
 use crate::{EngineHealth, Platform, Result};
@@ -19,6 +21,10 @@ pub struct Numbers {
     pub engines: Vec<EngineHealth>,
     /// Space of the database.
     pub database: DatabaseUsage,
+    /// Committed changes that this process has not applied.
+    pub changes_behind: u64,
+    /// How long the oldest of them that this process knows has waited.
+    pub behind_for: Duration,
 }
 
 impl Platform {
@@ -27,13 +33,20 @@ impl Platform {
     /// # Errors
     /// [`crate::Internal::Store`].
     pub async fn numbers(&self) -> Result<Numbers> {
+        let mut rows = self.inner.store.rows().await?;
+        let outbox = rows.outbox_counts().await?;
+        let committed = rows.last_sequence().await?;
+        drop(rows);
+        let progress = &self.inner.progress;
         Ok(Numbers {
             recognitions_waiting: self.inner.builtin.waiting(),
             searchable_faces: self.inner.builtin.all_faces(),
             jobs_running: self.inner.jobs.running(),
-            outbox: self.inner.store.rows().await?.outbox_counts().await?,
+            outbox,
             engines: self.engine_health(),
             database: self.inner.store.database_usage().await?,
+            changes_behind: committed.get().saturating_sub(progress.applied().get()),
+            behind_for: progress.waiting_for(),
         })
     }
 }

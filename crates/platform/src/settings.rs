@@ -11,7 +11,7 @@ use jiff::tz::{Offset, TimeZone};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use aicp_fetch::Settings as Fetch;
+pub use aicp_fetch::{Network, Settings as Fetch};
 
 use crate::{Area, Capabilities, Control, FriendRequests, RecognitionGate, Similarity};
 

@@ -4,11 +4,15 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use metrics::Counter;
+
 /// Values by key. A committed change invalidates what it changes before its write is acknowledged. A value that was read
 /// before an invalidation is not inserted after it, as it may be stale.
 pub(crate) struct Versioned<K, V> {
     state: Mutex<State<K, V>>,
     max_weight: usize,
+    hits: Counter,
+    misses: Counter,
 }
 
 /// Version of a cache at a miss, to be passed to [`Versioned::insert`].
@@ -27,11 +31,13 @@ struct Weighted<V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Versioned<K, V> {
-    /// Creates a cache with an upper bound of the total weight, in a unit of the caller's choice. When exceeded, the
-    /// cache is cleared.
-    pub fn new(max_weight: usize) -> Self {
+    /// Creates a cache with its name in the metrics and an upper bound of the total weight, in a unit of the caller's choice.
+    /// When exceeded, the cache is cleared.
+    pub fn new(name: &'static str, max_weight: usize) -> Self {
         let state = State { values: HashMap::new(), weight: 0, version: 0 };
-        Self { state: Mutex::new(state), max_weight }
+        let hits = metrics::counter!("aicp_cache_hits_total", "cache" => name);
+        let misses = metrics::counter!("aicp_cache_misses_total", "cache" => name);
+        Self { state: Mutex::new(state), max_weight, hits, misses }
     }
 
     /// Returns the value of a key or, on a miss, the version for [`insert`](Self::insert).
@@ -40,11 +46,16 @@ impl<K: Eq + Hash, V: Clone> Versioned<K, V> {
     /// The version, if there is no value.
     pub fn get(&self, key: &K) -> Result<V, Version> {
         let state = self.state();
-        state.values.get(key).map(|known| known.value.clone()).ok_or(Version(state.version))
+        let found = state.values.get(key).map(|known| known.value.clone()).ok_or(Version(state.version));
+        drop(state);
+        let counter = if found.is_ok() { &self.hits } else { &self.misses };
+        counter.increment(1);
+        found
     }
 
-    /// Returns the version for [`insert`](Self::insert).
-    pub fn version(&self) -> Version {
+    /// Counts a miss of a value whose key is not known; returns the version for [`insert`](Self::insert).
+    pub fn miss(&self) -> Version {
+        self.misses.increment(1);
         Version(self.state().version)
     }
 
@@ -58,6 +69,8 @@ impl<K: Eq + Hash, V: Clone> Versioned<K, V> {
                 None => misses.push(key),
             }
         }
+        self.hits.increment(hits.len() as u64);
+        self.misses.increment(misses.len() as u64);
         (hits, misses, Version(state.version))
     }
 
@@ -104,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_was_read_before_a_change_is_not_cached() {
-        let cache = Versioned::new(100);
+        let cache = Versioned::new("of a test", 100);
         let before = cache.get(&"ada").expect_err("not read yet");
         cache.invalidate(&"bob");
         cache.insert("ada", 1, 1, before);
@@ -119,7 +132,7 @@ mod tests {
 
     #[test]
     fn weight_is_bounded() {
-        let cache = Versioned::new(80);
+        let cache = Versioned::new("of a test", 80);
         let version = cache.get(&0).expect_err("empty");
         cache.insert(0, "too heavy", 11, version);
         assert!(cache.get(&0).is_err());

@@ -7,23 +7,35 @@ use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use aicp_platform::Origin;
 use async_trait::async_trait;
 use axum::extract::Request;
+use axum::http::header::RETRY_AFTER;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-use crate::Client;
 use crate::body::UnreadBody;
-use crate::facts::{self, CALL, Facts};
+use crate::facts::{self, CALL, Facts, TracedCall};
+use crate::{AddressRate, Client};
 
 /// Id of a request, in its extensions.
 #[derive(Clone)]
 struct RequestId(HeaderValue);
+
+/// Mark of a request whose client address has made too many.
+#[derive(Clone, Copy)]
+struct TooOften;
+
+/// Whether the client address of a request has made too many, so that it is to be refused. [`crate::life::serve`] sees to
+/// calls; an interface that answers something else at some cost asks itself.
+pub fn exceeds_rate(parts: &Parts) -> bool {
+    parts.extensions.get::<TooOften>().is_some()
+}
 
 /// Returns where a request came from.
 pub fn origin(parts: &Parts) -> Origin {
@@ -33,6 +45,8 @@ pub fn origin(parts: &Parts) -> Origin {
 
 /// Header that carries the id of a request, in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Header in which a caller tells of its trace (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Maximum length of an id that a client sends, in bytes.
 const MAX_ID: usize = 64;
 /// First half of the ids that this process makes.
@@ -60,17 +74,26 @@ pub fn is_below(path: &str, prefix: &str) -> bool {
 
 /// The interfaces of one listener. Clones share them.
 #[derive(Clone, Default)]
-pub struct Interfaces(Arc<[Box<dyn Interface>]>);
+pub struct Interfaces {
+    all: Arc<[Box<dyn Interface>]>,
+    rate: AddressRate,
+}
 
 impl Interfaces {
     /// Collects interfaces. The first that claims a request answers it.
     pub fn new(interfaces: Vec<Box<dyn Interface>>) -> Self {
-        Self(interfaces.into())
+        Self { all: interfaces.into(), rate: AddressRate::default() }
+    }
+
+    /// Limits the calls per second of each client address. Each interface refuses more in its own terms.
+    #[must_use]
+    pub fn limited_by(self, rate: AddressRate) -> Self {
+        Self { rate, ..self }
     }
 
     /// Answers a request.
     pub async fn answer(&self, request: Request) -> Response {
-        let Some(interface) = self.0.iter().find(|interface| interface.claims(&request)) else {
+        let Some(interface) = self.all.iter().find(|interface| interface.claims(&request)) else {
             return StatusCode::NOT_FOUND.into_response();
         };
         let id = request_id(request.headers());
@@ -83,20 +106,38 @@ impl Interfaces {
             app = Empty,
             engine = Empty,
             result = Empty,
+            trace_id = Empty,
         );
-        let facts = RefCell::new(Facts::begin(interface.name()));
+        let call = begin_trace(&request, &id);
+        let trace = call.as_ref().map(|call| call.call.trace());
+        if let Some(trace) = trace {
+            span.record("trace_id", trace.id());
+        }
+        let facts = RefCell::new(Facts::begin(interface.name(), call));
         let answered = async {
             let (mut parts, body) = request.into_parts();
             parts.extensions.insert(RequestId(id.clone()));
+            let is_too_often = Client::of(&parts).is_some_and(|client| !self.rate.admit(client, Instant::now()));
+            if is_too_often {
+                metrics::counter!("aicp_address_refused_total").increment(1);
+                parts.extensions.insert(TooOften);
+            }
             let mut body = UnreadBody::new(&parts, body);
             let mut response = interface.answer(&parts, &mut body).await;
+            if is_too_often && matches!(response.status().as_u16(), 429 | 503) {
+                response.headers_mut().entry(RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
+            }
             body.discard().await;
             tracing::debug!(status = response.status().as_u16(), "answered");
             facts::note_answer(response.status());
             response.headers_mut().insert(REQUEST_ID, id);
             response
         };
-        CALL.scope(facts, answered.instrument(span)).await
+        let answered = CALL.scope(facts, answered.instrument(span));
+        match trace {
+            Some(trace) => Box::pin(trace.scope(answered)).await,
+            None => answered.await,
+        }
     }
 }
 
@@ -105,6 +146,17 @@ impl Interfaces {
 pub fn name_operation(name: &str) {
     Span::current().record("operation", name);
     facts::note_operation(name);
+}
+
+/// Begins the trace of a request, if it is to be traced.
+fn begin_trace(request: &Request, id: &HeaderValue) -> Option<TracedCall> {
+    let mut parents = request.headers().get_all(TRACEPARENT).iter();
+    let parent = match (parents.next(), parents.next()) {
+        (Some(parent), None) => parent.to_str().ok(),
+        _ => None,
+    };
+    let call = aicp_traces::Call::begin(parent)?;
+    Some(TracedCall::of(call, request.method(), request.version(), id.to_str().unwrap_or_default()))
 }
 
 /// Returns the id that the client chose if it consists of 1 to [`MAX_ID`] visible ASCII characters, otherwise a new one.

@@ -3,6 +3,7 @@
 //!
 //! An interface is an [`Interface`]; the calls that it serves are [`life::Wire`]s.
 
+mod address_rate;
 mod answer_budget;
 pub mod base64_text;
 mod body;
@@ -21,9 +22,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aicp_platform::Platform;
 use axum::http::request::Parts;
 
+pub use address_rate::AddressRate;
 pub use answer_budget::AnswerBudget;
 pub use body::{BodyBudget, BodyError, BodyLimits, BodyParts, HeldBody, UnreadBody};
-pub use entry::{Interface, Interfaces, is_below, name_operation, origin};
+pub use entry::{Interface, Interfaces, exceeds_rate, is_below, name_operation, origin};
 pub use record::CallInfo;
 
 /// What all interfaces share. Clones share the budgets.

@@ -3,6 +3,7 @@
 //! [`serve`] owns the order of the steps. An interface fills them in: it implements [`Wire`] for a request whose head
 //! has been read.
 //!
+//! 0. A call of an address that has made too many is refused ([`Wire::too_often`]).
 //! 1. [`Wire::claim`]: the head says who calls. It proves the caller, or a signature covers the body too.
 //! 2. A signed body is read within its limits and the memory budget, and then verified ([`Signature::verify`]).
 //! 3. [`Wire::admit`]: grants, rates, and what else may refuse the call.
@@ -24,7 +25,7 @@ use tracing::Span;
 
 use crate::Shared;
 use crate::body::{BodyError, BodyLimits, HeldBody, UnreadBody};
-use crate::entry::origin;
+use crate::entry::{exceeds_rate, origin};
 use crate::facts;
 use crate::record::{CallInfo, CallOutcome, Record};
 
@@ -48,6 +49,9 @@ pub trait Wire: Sized + Send + Sync {
 
     /// Returns the head of the request.
     fn head(&self) -> &Parts;
+
+    /// Returns the failure of a call whose client address has made too many in a second.
+    fn too_often(&self) -> Self::Failure;
 
     /// Reads from the head who calls.
     ///
@@ -154,6 +158,9 @@ pub async fn serve<W: Wire>(shared: &Shared, mut wire: W, body: &mut UnreadBody)
 }
 
 async fn live<W: Wire>(shared: &Shared, wire: &mut W, unread: &mut UnreadBody) -> Result<W::Answer, W::Failure> {
+    if exceeds_rate(wire.head()) {
+        return Err(wire.too_often());
+    }
     let (caller, signed) = match wire.claim()? {
         Claim::Anonymous(caller) => (caller, None),
         Claim::Proven(caller) => {

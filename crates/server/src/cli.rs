@@ -42,7 +42,7 @@ struct Common {
 enum Command {
     /// Serve
     Serve {
-        /// Address and dialect, ADDR[=legacy|micro|auto][+plain|+mtls]; may be repeated [default: 127.0.0.1:9012=auto]
+        /// Address and dialect, ADDR[=legacy|micro|auto|metrics][+plain|+mtls]; may be repeated [default: 127.0.0.1:9012=auto]
         #[arg(long, value_name = "ADDR[=DIALECT]")]
         listen: Vec<Listen>,
         /// Certificate in PEM; the listeners speak TLS, except those marked +plain

@@ -27,9 +27,9 @@ use serde::Serialize;
 
 use crate::{Error, Result, engines, logging};
 pub use list::{default_file, markdown_table};
-pub use listen::{Encryption, Listen};
+pub use listen::{Encryption, Listen, Service};
 pub(crate) use live::Live;
-pub use sections::{Changes, Http, Log, LogFormat, Tls};
+pub use sections::{Changes, Http, Log, LogFormat, Tls, Tracing};
 
 /// Prefix of environment variables. `__` separates levels: `AICP_RECOGNITION__THRESHOLD`.
 const ENV_PREFIX: &str = "AICP_";
@@ -49,11 +49,12 @@ settings! {
     pub struct Config {
         /// Folder of database, pictures and keys.
         data_dir: PathBuf = "data".into(),
-        /// Addresses to listen on, each `ADDR[=legacy|micro|auto][+plain|+mtls]`.
+        /// Addresses to listen on, each `ADDR[=legacy|micro|auto|metrics][+plain|+mtls]`; `metrics` serves
+        /// `/metrics`, `/healthz` and `/readyz` alone, without a token.
         #[serde(deserialize_with = "list")]
         listen: Vec<Listen> = vec![Listen {
             address: SocketAddr::from(([127, 0, 0, 1], 9012)),
-            dialect: Listener::Auto,
+            service: Service::Calls(Listener::Auto),
             encryption: Encryption::IfSet,
         }] => when("at least one address", |listen: &Vec<Listen>| !listen.is_empty()),
         /// Base URL of links in answers; set it behind a proxy. Unset: from the `Host` of the request.
@@ -85,6 +86,8 @@ settings! {
         tls: Tls,
         /// Logging.
         log: Log,
+        /// Traces of calls.
+        tracing: Tracing,
         /// Changes of settings while the server runs.
         settings: Changes,
         /// Capabilities that apps can be granted.
@@ -193,7 +196,7 @@ impl Config {
     /// # Errors
     /// [`Error::AnonymousOnNetwork`].
     pub fn refuse_open_network(&self) -> Result<()> {
-        let network = self.listen.iter().find(|listen| !listen.address.ip().is_loopback());
+        let network = self.listen.iter().find(|listen| listen.is_open_for_calls());
         match network {
             Some(listen) if self.legacy.anonymous.is_none() => Err(Error::AnonymousOnNetwork(listen.address)),
             _ => Ok(()),
@@ -213,7 +216,7 @@ impl Config {
 
     /// Returns who may register console users. Default: everybody if all listeners are on loopback, else the admin.
     fn registration(&self) -> RegistrationPolicy {
-        let is_local = self.listen.iter().all(|listen| listen.address.ip().is_loopback());
+        let is_local = !self.listen.iter().any(Listen::is_open_for_calls);
         let default = if is_local { RegistrationPolicy::Open } else { RegistrationPolicy::Admin };
         self.console.registration.unwrap_or(default)
     }

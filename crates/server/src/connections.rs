@@ -11,6 +11,7 @@ use aicp_requests::ConnectionState;
 use tokio::sync::Notify;
 
 use crate::limits::{ConnectionLimits, Limits};
+use crate::proxies::Proxies;
 
 /// Minimum interval between warnings about closed and rejected connections.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
@@ -22,7 +23,7 @@ pub(crate) struct Connections(Arc<Shared>);
 struct Shared {
     limits: ConnectionLimits,
     /// Trusted proxies, which have no limit per address because they serve many clients.
-    exempt: Vec<IpAddr>,
+    exempt: Proxies,
     state: Mutex<State>,
 }
 
@@ -109,11 +110,11 @@ impl Activity {
 
 impl Connections {
     /// Creates the limits: in total, and per address unless it is exempt.
-    pub fn new(limits: ConnectionLimits, exempt: Vec<IpAddr>) -> Self {
+    pub fn new(limits: ConnectionLimits, exempt: Proxies) -> Self {
         Self::with_times(TIMES, limits, exempt)
     }
 
-    fn with_times(times: AgeLimits, limits: ConnectionLimits, exempt: Vec<IpAddr>) -> Self {
+    fn with_times(times: AgeLimits, limits: ConnectionLimits, exempt: Proxies) -> Self {
         let state = Mutex::new(State { times, ..State::default() });
         Self(Arc::new(Shared { limits, exempt, state }))
     }
@@ -137,7 +138,7 @@ impl Connections {
         let (shared, limits) = (&self.0, self.limits());
         let mut state = shared.lock();
         let of_address = state.of_address.get(&address).copied().unwrap_or_default();
-        let is_counted = !shared.exempt.contains(&address);
+        let is_counted = !shared.exempt.trusts(address);
         let room = if is_counted && of_address >= limits.max_per_address {
             state.evict_one(|open| open.address == address)
         } else if state.open.len() >= limits.most {
@@ -312,6 +313,7 @@ impl Drop for ForwardedRequest {
 
 #[cfg(test)]
 mod tests {
+    use crate::proxies::tests::named;
     use std::pin::pin;
     use std::task::{Context, Waker};
 
@@ -335,7 +337,7 @@ mod tests {
 
     #[test]
     fn whoever_has_shown_the_least_makes_room_the_oldest_first() {
-        let connections = Connections::with_times(AgeLimits::default(), limits(4, 4), Vec::new());
+        let connections = Connections::with_times(AgeLimits::default(), limits(4, 4), Proxies::default());
         let admit = |last| admit(&connections, last);
         let [valid, asked, first, second] = [1, 1, 2, 3].map(|last| admit(last).expect("room"));
         drop(asked.activity_recorder().begin());
@@ -367,7 +369,7 @@ mod tests {
     #[test]
     fn those_that_have_just_begun_are_alike() {
         let times = AgeLimits { protected: Duration::ZERO, ..TIMES };
-        let connections = Connections::with_times(times, limits(3, 3), Vec::new());
+        let connections = Connections::with_times(times, limits(3, 3), Proxies::default());
         let first = admit(&connections, 1).expect("room");
         drop(first.activity_recorder().begin());
         let [second, third] = [2, 3].map(|last| admit(&connections, last).expect("room"));
@@ -377,7 +379,7 @@ mod tests {
 
     #[test]
     fn nobody_makes_room_before_the_task_ran_and_the_head_had_time_to_come() {
-        let connections = Connections::with_times(AgeLimits::default(), limits(2, 2), Vec::new());
+        let connections = Connections::with_times(AgeLimits::default(), limits(2, 2), Proxies::default());
         let waiting = [1, 1].map(|last| connections.admit(address(last)).expect("room"));
         assert_eq!(admit(&connections, 1).err(), Some(AdmissionError::NotYet), "the tasks have not run");
         waiting[1].has_begun();
@@ -385,7 +387,7 @@ mod tests {
         assert!(!is_closed(&waiting[0]) && is_closed(&waiting[1]));
 
         let times = AgeLimits { protected: Duration::from_secs(3600), ..AgeLimits::default() };
-        let connections = Connections::with_times(times, limits(1, 1), Vec::new());
+        let connections = Connections::with_times(times, limits(1, 1), Proxies::default());
         let young = admit(&connections, 1).expect("room");
         assert_eq!(admit(&connections, 1).err(), Some(AdmissionError::NotYet));
         assert!(!is_closed(&young));
@@ -395,7 +397,8 @@ mod tests {
 
     #[test]
     fn an_address_takes_no_more_than_its_part() {
-        let connections = Connections::with_times(AgeLimits::default(), limits(100, 2), vec![address(9)]);
+        let connections =
+            Connections::with_times(AgeLimits::default(), limits(100, 2), named(&[&address(9).to_string()]));
         let first = admit(&connections, 1).expect("room");
         let second =
             connections.admit(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0201])).expect("the same address");

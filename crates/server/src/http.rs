@@ -11,7 +11,7 @@ use std::time::Duration;
 use aicp_platform::Platform;
 use aicp_requests::{Client, ConnectionState, Interfaces};
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
@@ -30,6 +30,7 @@ use crate::health::{self, Readiness};
 use crate::idle::{IdleTimeoutStream, ReadTimeouts, RequestTracker};
 use crate::line_ends::MAX_HEAD;
 use crate::metrics;
+use crate::proxies::Proxies;
 use crate::proxy_protocol;
 use crate::tls::{HTTP_2, Tls};
 
@@ -56,8 +57,7 @@ const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain;
 #[derive(Clone)]
 pub(crate) struct RequestHandler {
     ready: Arc<OnceLock<Ready>>,
-    /// Trusted proxies, whose `X-Forwarded-For` is used.
-    proxies: Arc<Vec<IpAddr>>,
+    proxies: Proxies,
     connections: Connections,
     /// Whether trusted proxies name their clients by the PROXY protocol.
     has_proxy_protocol: bool,
@@ -69,13 +69,13 @@ struct Ready {
 }
 
 impl RequestHandler {
-    pub fn new(proxies: Vec<IpAddr>, has_proxy_protocol: bool, connections: Connections) -> Self {
-        Self { ready: Arc::new(OnceLock::new()), proxies: Arc::new(proxies), connections, has_proxy_protocol }
+    pub fn new(proxies: Proxies, has_proxy_protocol: bool, connections: Connections) -> Self {
+        Self { ready: Arc::new(OnceLock::new()), proxies, connections, has_proxy_protocol }
     }
 
     /// Whether a connection begins with a header of the PROXY protocol.
     fn expects_header(&self, peer: IpAddr) -> bool {
-        self.has_proxy_protocol && self.proxies.contains(&peer.to_canonical())
+        self.has_proxy_protocol && self.proxies.names(peer)
     }
 
     /// Starts answering requests, on each address by its interfaces.
@@ -85,7 +85,7 @@ impl RequestHandler {
 
     async fn answer(
         &self,
-        address: SocketAddr,
+        Local { address, is_for_metrics }: Local,
         Peer { address: peer, client }: Peer,
         standing: ConnectionState,
         request: Request<Incoming>,
@@ -95,7 +95,7 @@ impl RequestHandler {
         }
         let mut request = request.map(Body::new);
         name_host(&mut request);
-        let client = client.unwrap_or_else(|| client_of(request.headers(), peer, &self.proxies));
+        let client = client.unwrap_or_else(|| self.proxies.client_of(request.headers(), peer));
         request.extensions_mut().insert(Client(client));
         request.extensions_mut().insert(standing);
         let ready = self.ready.get();
@@ -110,7 +110,8 @@ impl RequestHandler {
         };
         match (request.uri().path(), ready) {
             (metrics::PATH, Some(ready)) => {
-                let may_see = metrics::may_see(request.headers(), address.ip(), peer, &self.proxies, &ready.platform);
+                let may_see = is_for_metrics
+                    || metrics::may_see(request.headers(), address.ip(), peer, &self.proxies, &ready.platform);
                 self.metrics(request.method().clone(), may_see, &ready.platform).await
             }
             ("/healthz", _) => plain(StatusCode::OK, "ok\n"),
@@ -119,6 +120,9 @@ impl RequestHandler {
                 Readiness::of(&ready.platform).await.answer(is_verbose)
             }
             (_, None) => later("loading\n"),
+            _ if is_for_metrics => {
+                plain(StatusCode::NOT_FOUND, "this listener has /metrics, /healthz and /readyz alone\n")
+            }
             (_, Some(ready)) => match ready.interfaces.iter().find(|(known, _)| *known == address) {
                 Some((_, interfaces)) => interfaces.answer(request).await,
                 None => plain(StatusCode::NOT_FOUND, "no such listener\n"),
@@ -138,18 +142,27 @@ impl RequestHandler {
     }
 }
 
+/// Listener that a request came to.
+#[derive(Clone, Copy)]
+pub(crate) struct Local {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether it serves the metrics alone, to everybody who reaches it.
+    pub is_for_metrics: bool,
+}
+
 /// A socket that listens.
 pub(crate) struct Listener {
     pub listener: TcpListener,
-    /// Its address.
-    pub address: SocketAddr,
+    /// What it is to its requests.
+    pub local: Local,
     /// TLS, and whether this listener speaks it.
     pub tls: Option<(Tls, Encryption)>,
 }
 
 /// Accepts connections until `stop` turns true, then waits for the calls in progress.
 pub(crate) async fn serve(socket: Listener, front: RequestHandler, mut stop: watch::Receiver<bool>) {
-    let Listener { listener, address, tls } = socket;
+    let Listener { listener, local, tls } = socket;
     let graceful = GracefulShutdown::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -178,7 +191,7 @@ pub(crate) async fn serve(socket: Listener, front: RequestHandler, mut stop: wat
         let Some(admitted) = admitted else { continue };
         let acceptor = tls.as_ref().and_then(|(tls, encryption)| tls.acceptor(*encryption));
         let connection = Connection {
-            address,
+            local,
             peer: Peer { address: peer, client: None },
             front: front.clone(),
             activity: admitted.activity_recorder(),
@@ -228,7 +241,7 @@ struct Peer {
 
 /// What the requests of a connection are answered with.
 struct Connection {
-    address: SocketAddr,
+    local: Local,
     peer: Peer,
     front: RequestHandler,
     activity: ActivityRecorder,
@@ -309,11 +322,11 @@ impl Connection {
         self,
         answering: RequestTracker,
     ) -> impl HttpService<Incoming, ResBody = Body, Error = Infallible, Future: Send> {
-        let Self { address, peer, front, activity, .. } = self;
+        let Self { local, peer, front, activity, .. } = self;
         service_fn(move |request| {
             let (front, under_way, asked) = (front.clone(), answering.begin(), activity.begin());
             async move {
-                let response = front.answer(address, peer, asked.standing(), request).await;
+                let response = front.answer(local, peer, asked.standing(), request).await;
                 // The answer is under way as long as a stream of unknown length is.
                 Ok::<_, Infallible>(match response.body().size_hint().exact() {
                     Some(_) => response,
@@ -423,22 +436,6 @@ fn is_host(text: &[u8]) -> bool {
     }
 }
 
-/// Returns the client of a request: the peer or, if the peer is a trusted proxy, the last address before the trusted
-/// proxies in `X-Forwarded-For`.
-fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &[IpAddr]) -> IpAddr {
-    let mut client = peer.to_canonical();
-    let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).map(str::trim).collect();
-    for hop in hops.into_iter().rev() {
-        if !proxies.contains(&client) {
-            break;
-        }
-        let Ok(before) = hop.parse::<IpAddr>() else { break };
-        client = before.to_canonical();
-    }
-    client
-}
-
 /// Builds a 503 response that asks the client to retry after a second.
 fn later(text: &'static str) -> Response<Body> {
     let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, text);
@@ -451,25 +448,4 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<Body>) -> Response<Body>
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_trusted_proxies_say_who_the_client_is() {
-        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let mut headers = HeaderMap::new();
-        headers.append("x-forwarded-for", HeaderValue::from_static("198.51.100.1, 203.0.113.7"));
-        headers.append("x-forwarded-for", HeaderValue::from_static("192.0.2.2"));
-        let (near, far) = (address("192.0.2.1"), address("192.0.2.2"));
-        assert_eq!(client_of(&headers, near, &[]), near, "nobody is trusted");
-        assert_eq!(client_of(&headers, near, &[near]), far);
-        assert_eq!(client_of(&headers, near, &[near, far]), address("203.0.113.7"), "not what the client itself wrote");
-        assert_eq!(client_of(&HeaderMap::new(), near, &[near]), near);
-        assert_eq!(client_of(&headers, address("::ffff:192.0.2.1"), &[near]), far);
-        headers.append("x-forwarded-for", HeaderValue::from_static("unknown"));
-        assert_eq!(client_of(&headers, near, &[near]), near);
-    }
 }

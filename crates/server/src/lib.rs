@@ -17,8 +17,10 @@ mod limits;
 mod line_ends;
 mod logging;
 mod metrics;
+mod proxies;
 mod proxy_protocol;
 mod tls;
+mod traces;
 
 pub use config::Config;
 pub use error::{Error, Result};

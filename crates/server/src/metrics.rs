@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::commands::about::BUILD;
 use crate::connections::Connections;
+use crate::proxies::Proxies;
 use crate::{Error, Result};
 
 /// Path of the metrics.
@@ -74,10 +75,17 @@ fn describe() {
     describe_gauge!("aicp_database_bytes", Unit::Bytes, "Size of the database.");
     describe_gauge!("aicp_disk_free_bytes", Unit::Bytes, "Free space of the disk with the database.");
     describe_counter!("aicp_call_log_dropped_total", "Entries of the call log that found its buffer full.");
+    describe_counter!("aicp_trace_spans_sent_total", "Spans of traces that the collector took.");
+    describe_counter!("aicp_trace_spans_dropped_total", "Spans of traces that found the queue full or no collector.");
     describe_gauge!("aicp_outbox_waiting", "Writes that wait for an engine.");
     describe_gauge!("aicp_outbox_refused", "Writes that an engine refused and nobody has dropped.");
     describe_gauge!("aicp_outbox_age_seconds", Unit::Seconds, "Age of the oldest write that an engine has not done.");
     describe_gauge!("aicp_engine_up", "Whether an engine answered last.");
+    describe_gauge!("aicp_changes_behind", "Committed changes that this process has not applied.");
+    describe_gauge!("aicp_changes_behind_seconds", Unit::Seconds, "Age of the oldest change that waits to be applied.");
+    describe_counter!("aicp_cache_hits_total", "Look-ups that found their value in a cache.");
+    describe_counter!("aicp_cache_misses_total", "Look-ups that did not find their value in a cache.");
+    describe_counter!("aicp_address_refused_total", "Requests over the limit of calls per address.");
     describe_gauge!("aicp_jobs_running", "Jobs that run.");
     describe_gauge!("aicp_connections_open", "Open connections.");
     describe_gauge!("aicp_ready", "Whether the server is ready.");
@@ -107,7 +115,7 @@ pub(crate) fn may_see(
     headers: &HeaderMap,
     listener: IpAddr,
     peer: IpAddr,
-    proxies: &[IpAddr],
+    proxies: &Proxies,
     platform: &Platform,
 ) -> bool {
     is_direct(headers, listener, peer, proxies)
@@ -116,10 +124,10 @@ pub(crate) fn may_see(
 }
 
 /// Whether a program of this machine sends a request itself. What a proxy passes on may come from anywhere.
-fn is_direct(headers: &HeaderMap, listener: IpAddr, peer: IpAddr, proxies: &[IpAddr]) -> bool {
+fn is_direct(headers: &HeaderMap, listener: IpAddr, peer: IpAddr, proxies: &Proxies) -> bool {
     let peer = peer.to_canonical();
     let is_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
-    listener.to_canonical().is_loopback() && peer.is_loopback() && !is_forwarded && !proxies.contains(&peer)
+    listener.to_canonical().is_loopback() && peer.is_loopback() && !is_forwarded && !proxies.trusts(peer)
 }
 
 fn token_of(headers: &HeaderMap) -> Option<&str> {
@@ -163,6 +171,8 @@ async fn collect(platform: &Platform) {
     };
     gauge!("aicp_recognition_waiting").set(numbers.recognitions_waiting as f64);
     gauge!("aicp_gallery_faces").set(numbers.searchable_faces as f64);
+    gauge!("aicp_changes_behind").set(numbers.changes_behind as f64);
+    gauge!("aicp_changes_behind_seconds").set(numbers.behind_for.as_secs_f64());
     gauge!("aicp_jobs_running").set(numbers.jobs_running as f64);
     gauge!("aicp_database_bytes").set(numbers.database.bytes as f64);
     if let Some(free) = numbers.database.free_bytes {
@@ -212,21 +222,22 @@ fn collect_process() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxies::tests::named;
 
     #[test]
     fn only_programs_of_this_machine_ask_directly() {
         let address = |text: &str| text.parse::<IpAddr>().expect("an address");
         let (local, local6, other) = (address("127.0.0.1"), address("::1"), address("192.0.2.1"));
-        let none = HeaderMap::new();
-        assert!(is_direct(&none, local, local, &[]) && is_direct(&none, local6, local6, &[]));
-        assert!(is_direct(&none, local, address("::ffff:127.0.0.1"), &[]));
-        assert!(!is_direct(&none, address("0.0.0.0"), local, &[]), "the listener is open to the network");
-        assert!(!is_direct(&none, local, other, &[]));
-        assert!(!is_direct(&none, local, local, &[local]), "a proxy of this machine");
+        let (none, nobody, itself) = (HeaderMap::new(), Proxies::default(), named(&["127.0.0.1"]));
+        assert!(is_direct(&none, local, local, &nobody) && is_direct(&none, local6, local6, &nobody));
+        assert!(is_direct(&none, local, address("::ffff:127.0.0.1"), &nobody));
+        assert!(!is_direct(&none, address("0.0.0.0"), local, &nobody), "the listener is open to the network");
+        assert!(!is_direct(&none, local, other, &nobody));
+        assert!(!is_direct(&none, local, local, &itself), "a proxy of this machine");
         for name in FORWARDED {
             let mut headers = HeaderMap::new();
             headers.insert(name, HeaderValue::from_static("127.0.0.1"));
-            assert!(!is_direct(&headers, local, local, &[]), "{name}");
+            assert!(!is_direct(&headers, local, local, &nobody), "{name}");
         }
     }
 }

@@ -159,7 +159,9 @@ impl Store {
     {
         let permit = self.permit().await?;
         self.shared.database.require_space()?;
+        let stage = aicp_traces::stage("store.pictures");
         let mut put = self.shared.collector.put(pictures, permit).await?;
+        drop(stage);
         let mut job = Some(job);
         loop {
             let Some(unused) = job.take() else { return Err(Error::Closed.into()) };
@@ -273,6 +275,7 @@ impl Store {
         E: From<Error> + Send + 'static,
         W: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
+        let _stage = aicp_traces::stage("store.write");
         let result = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&result);
         let collector = Some(self.shared.collector.requests());

@@ -191,7 +191,7 @@ impl Vision {
         job: impl FnOnce(&mut FaceModels) -> Result<T> + Send + 'static,
     ) -> Result<(Queued, oneshot::Receiver<Result<T>>)> {
         let (answer, answered) = oneshot::channel();
-        let queued = Instant::now();
+        let (queued, trace) = (Instant::now(), aicp_traces::Trace::current());
         let job: Job = Box::new(move |models| {
             // The caller has hung up.
             if answer.is_closed() {
@@ -204,6 +204,10 @@ impl Vision {
                 .unwrap_or_else(|panic| Err(Error::Worker(panic_text(panic.as_ref()))));
             models.set_deadline(None);
             metrics::histogram!("aicp_recognition_work_seconds").record(begun.elapsed());
+            if let Some(trace) = trace {
+                trace.add_stage("recognition.wait", queued, begun);
+                trace.add_stage("recognition.work", begun, Instant::now());
+            }
             let _ = answer.send(result);
         });
         let queue = Arc::clone(&self.handle.0);

@@ -1,6 +1,7 @@
 //! Failures of calls.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use aicp_platform::{QuotaError, QuotaExceeded};
 use aicp_types::UnixMillis;
@@ -100,11 +101,16 @@ impl Failure {
 
     /// Creates the failure of an app that has made too many calls: in section 9 a code, elsewhere HTTP 429.
     pub fn quota(exceeded: &QuotaExceeded, dialect: Dialect) -> Self {
-        let (code, message) = match exceeded.limit {
+        Self::too_many_calls(exceeded.limit, exceeded.retry_after, dialect)
+    }
+
+    /// As [`Failure::quota`], for any limit of calls.
+    pub fn too_many_calls(limit: QuotaError, retry_after: Duration, dialect: Dialect) -> Self {
+        let (code, message) = match limit {
             QuotaError::Second => (codes::QPS_LIMIT, literals::TOO_MANY_CALLS),
             QuotaError::Day => (codes::DAILY_LIMIT, literals::TOO_MANY_CALLS_TODAY),
         };
-        let seconds = exceeded.retry_after.as_millis().div_ceil(1000).max(1);
+        let seconds = retry_after.as_millis().div_ceil(1000).max(1);
         let hint = Hint::RetryAfterSeconds(u32::try_from(seconds).unwrap_or(u32::MAX));
         let failure = match dialect {
             Dialect::FaceApi => Self::code(code),

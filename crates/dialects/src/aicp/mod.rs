@@ -34,8 +34,9 @@ pub use settings::{Chapter, FaceApi, Legacy, Options};
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
-use aicp_platform::Caller;
+use aicp_platform::{Caller, QuotaError};
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::extract::Request;
@@ -49,9 +50,9 @@ use crate::links::Links;
 use crate::query::Query;
 use aicp_requests::CallInfo;
 use aicp_requests::life::{Claim, Wire, serve};
-use aicp_requests::name_operation;
 use aicp_requests::{BodyError, BodyLimits, HeldBody, Interface, UnreadBody};
 use aicp_requests::{Client, media_type};
+use aicp_requests::{exceeds_rate, name_operation};
 use call::Call;
 use envelope::{Answer, Shape, TimeUnit};
 use failure::Failure;
@@ -94,6 +95,10 @@ impl Interface for Aicp {
             return Failure::not_found().render(Shape::Plain, context.shared.platform.now());
         };
         match routes::find(&path) {
+            Route::Image(_) | Route::Page(_) | Route::TokenExchange if exceeds_rate(parts) => {
+                let failure = Failure::status(StatusCode::TOO_MANY_REQUESTS, literals::TOO_MANY_CALLS);
+                failure.render(Shape::Plain, context.shared.platform.now())
+            }
             Route::Image(link) => {
                 name_operation("picture");
                 images::answer(context, link, &parts.method, &parts.uri).await
@@ -149,6 +154,10 @@ impl Wire for Exchange<'_> {
 
     fn head(&self) -> &Parts {
         self.parts
+    }
+
+    fn too_often(&self) -> Failure {
+        Failure::too_many_calls(QuotaError::Second, Duration::from_secs(1), self.dialect)
     }
 
     fn claim(&mut self) -> Result<Claim<Self>, Failure> {

@@ -146,6 +146,10 @@ impl<'a> Wire for Exchange<'a> {
         self.parts
     }
 
+    fn too_often(&self) -> Refusal {
+        codes::TOO_FAST.into()
+    }
+
     fn claim(&mut self) -> Result<Claim<Self>, Refusal> {
         callers::claim(self.context, self.parts, self.query).map(Claim::Signed)
     }

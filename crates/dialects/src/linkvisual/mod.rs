@@ -120,6 +120,10 @@ impl Wire for Exchange<'_> {
         self.parts
     }
 
+    fn too_often(&self) -> Failure {
+        Failure::THROTTLED
+    }
+
     fn claim(&mut self) -> Result<Claim<Self>, Failure> {
         Ok(Claim::Signed(Unverified))
     }

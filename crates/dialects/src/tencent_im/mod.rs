@@ -139,6 +139,10 @@ impl Wire for Exchange<'_> {
         self.parts
     }
 
+    fn too_often(&self) -> Failure {
+        GatewayError::AppTooOften.into()
+    }
+
     fn claim(&mut self) -> Result<Claim<Self>, Failure> {
         Ok(Claim::Proven(callers::authenticate(self.context, self.parts)?))
     }

@@ -25,9 +25,12 @@ impl UserSigCache {
     /// Returns whether a text is cached as valid for this user of this app at this time, in Unix seconds. The caller
     /// checks that the app's key is valid.
     pub fn is_cached_valid(&self, text: &str, sdk_app_id: u64, identifier: &str, now_s: u64) -> bool {
-        self.texts().get(text).is_some_and(|known| {
+        let is_cached = self.texts().get(text).is_some_and(|known| {
             known.sdk_app_id == sdk_app_id && known.identifier == identifier && known.validity.holds_at(now_s)
-        })
+        });
+        let name = if is_cached { "aicp_cache_hits_total" } else { "aicp_cache_misses_total" };
+        metrics::counter!(name, "cache" => "usersigs").increment(1);
+        is_cached
     }
 
     /// Caches a verified text.

@@ -28,9 +28,9 @@ pub(crate) struct LibraryCache {
 impl Default for LibraryCache {
     fn default() -> Self {
         Self {
-            oldest: Versioned::new(MAX_CACHED_APPS),
+            oldest: Versioned::new("libraries_of_app", MAX_CACHED_APPS),
             apps: Mutex::default(),
-            single: Versioned::new(MAX_KNOWN_LIBRARIES),
+            single: Versioned::new("libraries", MAX_KNOWN_LIBRARIES),
             ids: Mutex::default(),
         }
     }
@@ -43,7 +43,7 @@ impl LibraryCache {
         match id.map(|id| self.single.get(&id)) {
             Some(Ok(library)) if library.external_id == external_id => Ok(library),
             Some(Err(version)) => Err(version),
-            _ => Err(self.single.version()),
+            _ => Err(self.single.miss()),
         }
     }
 

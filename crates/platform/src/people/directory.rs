@@ -83,7 +83,7 @@ pub(crate) struct DirectoryCache(Versioned<(LibraryId, PublicId), Arc<DirectoryE
 
 impl Default for DirectoryCache {
     fn default() -> Self {
-        Self(Versioned::new(MAX_CACHE_BYTES))
+        Self(Versioned::new("people", MAX_CACHE_BYTES))
     }
 }
 

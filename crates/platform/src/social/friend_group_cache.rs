@@ -21,7 +21,7 @@ pub(crate) struct FriendGroupCache(Versioned<Key, Arc<FriendGroups>>);
 
 impl Default for FriendGroupCache {
     fn default() -> Self {
-        Self(Versioned::new(MAX_BYTES))
+        Self(Versioned::new("friend_groups", MAX_BYTES))
     }
 }
 

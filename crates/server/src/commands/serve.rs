@@ -8,7 +8,7 @@ use std::time::Instant;
 use aicp_api::{About, Api};
 use aicp_dialects::{Options, Site, aicp};
 use aicp_platform::Platform;
-use aicp_requests::{AnswerBudget, BodyBudget, Interface, Interfaces, Shared};
+use aicp_requests::{AddressRate, AnswerBudget, BodyBudget, Interface, Interfaces, Shared};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -16,13 +16,14 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::{async_runtime, begin_vision, models, open_platform, wait_for_vision};
 use crate::clock;
-use crate::config::{Config, Listen, Live};
+use crate::config::{Config, Listen, Live, Service};
 use crate::connections::Connections;
 use crate::control::ControlSocket;
-use crate::http::{self, Listener, RequestHandler};
+use crate::http::{self, Listener, Local, RequestHandler};
 use crate::limits::ConnectionLimits;
+use crate::proxies::Proxies;
 use crate::tls::{self, Tls};
-use crate::{Error, Result, data_dir, logging, metrics};
+use crate::{Error, Result, data_dir, logging, metrics, traces};
 
 const MIB: usize = 1 << 20;
 /// Length in characters below which an admin token causes a warning.
@@ -69,7 +70,7 @@ fn listener_at(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Builds the dialect options of one listener.
-fn options(config: &Config, address: SocketAddr, listen: Listen, is_encrypted: bool) -> Options {
+fn options(config: &Config, address: SocketAddr, dialect: aicp::Listener, is_encrypted: bool) -> Options {
     Options {
         site: Site {
             public_url: config.public_url.clone(),
@@ -77,11 +78,7 @@ fn options(config: &Config, address: SocketAddr, listen: Listen, is_encrypted: b
             is_encrypted,
             face_url_lifetime: config.links.lifetime(),
         },
-        aicp: aicp::Options {
-            listener: listen.dialect,
-            legacy: config.legacy.clone(),
-            face_api: config.face_api.clone(),
-        },
+        aicp: aicp::Options { listener: dialect, legacy: config.legacy.clone(), face_api: config.face_api.clone() },
         jdcloud: config.jdcloud.clone(),
         linkvisual: config.linkvisual.clone(),
         tencent_im: config.tencent_im.clone(),
@@ -93,17 +90,21 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
     let config = live.base();
     config.refuse_open_network()?;
     metrics::start()?;
+    let traces = traces::start(&config.tracing)?;
     let begun = Instant::now();
     let limits = ConnectionLimits::new(&config.http)?;
     live.follow_with_limits(limits.clone());
-    let connections = Connections::new(limits, config.http.trusted_proxies.clone());
+    let proxies = Proxies::new(&config.http);
+    let rate = AddressRate::default();
+    live.follow_with_address_rate(rate.clone());
+    let connections = Connections::new(limits, proxies.clone());
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
     let token = data_dir::admin_token(config)?;
 
     let tls = Tls::load(&config.tls)?;
     let is_encrypted = |listen: Listen| tls.as_ref().is_some_and(|tls| tls.acceptor(listen.encryption).is_some());
-    let front = RequestHandler::new(config.http.trusted_proxies.clone(), config.http.proxy_protocol, connections);
+    let front = RequestHandler::new(proxies, config.http.proxy_protocol, connections);
     let (stop, stopped) = watch::channel(false);
     let tls_watch = tls::watch(tls.clone())?;
     let mut listeners = JoinSet::new();
@@ -113,7 +114,8 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
         let listener = listener_at(listen.address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let tls = tls.clone().map(|tls| (tls, listen.encryption));
-        listeners.spawn(http::serve(Listener { listener, address, tls }, front.clone(), stopped.clone()));
+        let local = Local { address, is_for_metrics: listen.service == Service::Metrics };
+        listeners.spawn(http::serve(Listener { listener, local, tls }, front.clone(), stopped.clone()));
         bound.push((address, *listen));
     }
 
@@ -131,12 +133,13 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
         answers: AnswerBudget::default(),
     };
     let has_secure_url = config.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
-    let interfaces = bound.iter().map(|&(address, listen)| {
+    let interfaces = bound.iter().filter_map(|&(address, listen)| {
+        let Service::Calls(dialect) = listen.service else { return None };
         let is_encrypted = is_encrypted(listen);
         let api = Api::new(shared.clone(), &config.api, has_secure_url || is_encrypted, Arc::clone(&about));
         let mut all: Vec<Box<dyn Interface>> = vec![Box::new(api)];
-        all.extend(aicp_dialects::interfaces(shared.clone(), options(config, address, listen, is_encrypted)));
-        (address, Interfaces::new(all))
+        all.extend(aicp_dialects::interfaces(shared.clone(), options(config, address, dialect, is_encrypted)));
+        Some((address, Interfaces::new(all).limited_by(rate.clone())))
     });
     let interfaces: Vec<_> = interfaces.collect();
     let for_control = interfaces.first().map(|(_, interfaces)| interfaces.clone()).unwrap_or_default();
@@ -180,5 +183,8 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
     jobs.close().await;
     webhooks.close().await;
     platform.close().await?;
+    if let Some(traces) = traces {
+        traces.close().await;
+    }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Listeners in the settings and on the command line: `ADDR[=legacy|micro|auto][+plain|+mtls]`.
+//! Listeners in the settings and on the command line: `ADDR[=legacy|micro|auto|metrics][+plain|+mtls]`.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,15 +7,24 @@ use std::str::FromStr;
 use aicp_dialects::aicp::Listener;
 use serde::{Serialize, Serializer};
 
-/// Address of a listener, its dialect and its encryption.
+/// Address of a listener, what it serves and its encryption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen {
     /// Address to listen on.
     pub address: SocketAddr,
-    /// Dialect on paths that several dialects share.
-    pub dialect: Listener,
+    /// What it serves.
+    pub service: Service,
     /// Encryption.
     pub encryption: Encryption,
+}
+
+/// What a listener serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// All interfaces; on paths that several dialects share, this one.
+    Calls(Listener),
+    /// Metrics and health alone, to everybody who reaches it.
+    Metrics,
 }
 
 /// Encryption of a listener.
@@ -39,31 +48,40 @@ impl FromStr for Listen {
             Some((text, "mtls")) => (text, Encryption::Mutual),
             Some((_, other)) => return Err(format!("{other:?} is none of plain, mtls")),
         };
-        let (address, dialect) = text.rsplit_once('=').unwrap_or((text, "auto"));
+        let (address, service) = text.rsplit_once('=').unwrap_or((text, "auto"));
         let address = address.parse().map_err(|_| "no address and port such as 127.0.0.1:9012".to_owned())?;
-        let dialect = match dialect {
-            "legacy" => Listener::Legacy,
-            "micro" => Listener::Micro,
-            "auto" => Listener::Auto,
-            other => return Err(format!("{other:?} is none of legacy, micro, auto")),
+        let service = match service {
+            "legacy" => Service::Calls(Listener::Legacy),
+            "micro" => Service::Calls(Listener::Micro),
+            "auto" => Service::Calls(Listener::Auto),
+            "metrics" => Service::Metrics,
+            other => return Err(format!("{other:?} is none of legacy, micro, auto, metrics")),
         };
-        Ok(Self { address, dialect, encryption })
+        Ok(Self { address, service, encryption })
     }
 }
 
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dialect = match self.dialect {
-            Listener::Legacy => "legacy",
-            Listener::Micro => "micro",
-            Listener::Auto => "auto",
+        let service = match self.service {
+            Service::Calls(Listener::Legacy) => "legacy",
+            Service::Calls(Listener::Micro) => "micro",
+            Service::Calls(Listener::Auto) => "auto",
+            Service::Metrics => "metrics",
         };
         let encryption = match self.encryption {
             Encryption::IfSet => "",
             Encryption::Plain => "+plain",
             Encryption::Mutual => "+mtls",
         };
-        write!(f, "{}={dialect}{encryption}", self.address)
+        write!(f, "{}={service}{encryption}", self.address)
+    }
+}
+
+impl Listen {
+    /// Whether it serves calls to the network, not to this machine alone.
+    pub(crate) fn is_open_for_calls(&self) -> bool {
+        matches!(self.service, Service::Calls(_)) && !self.address.ip().is_loopback()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use aicp_engines::ReplaceableEngine;
 use aicp_platform::{Rejection, SettingInfo, SettingRules, SettingSource, Settings, StoredInfo, StoredSettings};
+use aicp_requests::AddressRate;
 use aicp_settings::{Section, Setting};
 use aicp_store::StoredSetting;
 use arc_swap::ArcSwap;
@@ -25,6 +26,8 @@ pub(crate) struct Live {
     in_force: ArcSwap<Config>,
     /// Limits of the connections, once there are some.
     limits: OnceLock<ConnectionLimits>,
+    /// Limit of the calls per address, once there are listeners.
+    address_rate: OnceLock<AddressRate>,
     /// The vendors' engines, once they are in use.
     engines: OnceLock<Vec<Arc<ReplaceableEngine>>>,
 }
@@ -42,6 +45,7 @@ impl Live {
             base_values,
             settings: Config::list(),
             limits: OnceLock::new(),
+            address_rate: OnceLock::new(),
             engines: OnceLock::new(),
         })
     }
@@ -59,6 +63,12 @@ impl Live {
     /// Makes the limits of connections follow.
     pub fn follow_with_limits(&self, limits: ConnectionLimits) {
         let _ = self.limits.set(limits);
+    }
+
+    /// Makes the limit of the calls per address follow.
+    pub fn follow_with_address_rate(&self, rate: AddressRate) {
+        rate.set(self.load().http.calls_per_second_per_address);
+        let _ = self.address_rate.set(rate);
     }
 
     /// Makes the vendors' engines follow.
@@ -202,6 +212,10 @@ impl SettingRules for Live {
             && let Err(e) = logging::set_level(&config.log)
         {
             tracing::error!(error = %e, "the log keeps its level");
+        }
+        aicp_traces::set_ratio(config.tracing.sample_ratio);
+        if let Some(rate) = self.address_rate.get() {
+            rate.set(config.http.calls_per_second_per_address);
         }
         if let Some(limits) = self.limits.get() {
             limits.follow(&config.http);

@@ -1,9 +1,9 @@
 //! Sections of the server itself: connections and logging.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
-use aicp_settings::{Seconds, Setting, Wrong, at_least, list, settings, within};
+use aicp_platform::settings::Network;
+use aicp_settings::{Seconds, Setting, Wrong, at_least, if_set, list, settings, when, within};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -24,13 +24,30 @@ settings! {
         /// Seconds that a keep-alive connection may wait for its next request.
         #[applies(at_once)]
         idle_seconds: Seconds = Seconds::new(75) => within(Seconds::new(1)..=Seconds::new(86_400)),
-        /// Addresses of trusted proxies. The call log and the login throttle use the client address in their
-        /// `X-Forwarded-For`.
-        trusted_proxies: Vec<IpAddr> = Vec::new(),
+        /// Maximum number of calls per second of one client address (IPv6: of one /64); 0: unlimited.
+        #[applies(at_once)]
+        calls_per_second_per_address: u32 = 0 => within(0..=1_000_000),
+        /// Addresses and networks of trusted proxies, such as `["10.0.0.5", "10.1.0.0/16"]`. Limits and the call log use the
+        /// client address in their `X-Forwarded-For`.
+        #[serde(deserialize_with = "list")]
+        trusted_proxies: Vec<Network> = Vec::new(),
+        /// Number of proxies in front of this server, if they have no stable addresses; then every connection is taken for
+        /// that of the nearest one, so nothing else may reach the listeners. 0: `http.trusted_proxies` tells.
+        proxy_hops: usize = 0 => within(0..=16),
         /// Whether trusted proxies begin each connection with a header of the PROXY protocol (version 1 or 2), which names the
         /// client. A connection of theirs without one is closed; other clients send none.
         proxy_protocol: bool = false,
     }
+
+    check |http| {
+        if http.proxy_hops > 0 && !http.trusted_proxies.is_empty() {
+            return Err(Wrong::new("proxy_hops", "0 with http.trusted_proxies"));
+        }
+        if http.proxy_hops > 0 && http.proxy_protocol {
+            return Err(Wrong::new("proxy_hops", "0 with http.proxy_protocol"));
+        }
+        Ok(())
+    };
 }
 
 settings! {
@@ -64,6 +81,24 @@ settings! {
         /// Filter in the syntax of `tracing-subscriber`, such as `info` or `aicp_requests=debug,info`.
         #[applies(at_once)]
         level: String = "info".to_owned(),
+    }
+}
+
+settings! {
+    /// Traces of calls, sent to a collector of OpenTelemetry.
+    pub struct Tracing {
+        /// Address of the collector for OTLP over HTTP, such as `http://127.0.0.1:4318`. Without a path, `/v1/traces` is added.
+        /// Unset: no traces.
+        otlp_endpoint: Option<String> = None => if_set(when("an http:// or https:// address", |url: &String| {
+            url.starts_with("http://") || url.starts_with("https://")
+        })),
+        /// Share of calls that are traced. A caller can exclude its call by `traceparent`, not include it.
+        #[applies(at_once)]
+        sample_ratio: f64 = 1.0 => when("in 0..1", |share| (0.0..=1.0).contains(share)),
+        /// Name of this service in the traces (`service.name`).
+        service_name: String = "aicp".to_owned(),
+        /// File in PEM of further authorities to trust, for an https address.
+        extra_roots_file: Option<PathBuf> = None,
     }
 }
 

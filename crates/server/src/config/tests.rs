@@ -7,10 +7,13 @@ use super::*;
 #[test]
 fn listeners_are_read_with_and_without_a_dialect() {
     let listen: Listen = "127.0.0.1:9012".parse().expect("an address");
-    assert_eq!(listen.dialect, Listener::Auto);
+    assert_eq!(listen.service, Service::Calls(Listener::Auto));
     let listen: Listen = "[::1]:8090=legacy".parse().expect("an address");
-    assert_eq!((listen.address.port(), listen.dialect), (8090, Listener::Legacy));
+    assert_eq!((listen.address.port(), listen.service), (8090, Service::Calls(Listener::Legacy)));
     assert_eq!(listen.to_string(), "[::1]:8090=legacy");
+    let listen: Listen = "0.0.0.0:9013=metrics+plain".parse().expect("an address");
+    assert_eq!((listen.service, listen.is_open_for_calls()), (Service::Metrics, false));
+    assert_eq!(listen.to_string(), "0.0.0.0:9013=metrics+plain");
     for wrong in ["", "9012", "localhost:9012", "127.0.0.1:9012=old"] {
         assert!(wrong.parse::<Listen>().is_err(), "{wrong}");
     }
@@ -47,6 +50,11 @@ fn a_file_overrides_defaults_and_wrong_settings_are_named() {
         ("[engines.cloudwalk.remote]\ntimeout_ms = 0", "engines.cloudwalk.remote.timeout_ms"),
         ("[outbox]\ninterval_s = 0", "outbox.interval_s"),
         ("[http]\ntrusted_proxies = [\"proxy\"]", "trusted_proxies"),
+        ("[http]\ntrusted_proxies = [\"10.0.0.1/8\"]", "trusted_proxies"),
+        ("[http]\ntrusted_proxies = [\"10.0.0.1\"]\nproxy_hops = 1", "http.proxy_hops"),
+        ("[http]\nproxy_protocol = true\nproxy_hops = 1", "http.proxy_hops"),
+        ("[tracing]\notlp_endpoint = \"collector:4317\"", "tracing.otlp_endpoint"),
+        ("[tracing]\nsample_ratio = 1.5", "tracing.sample_ratio"),
         ("[legacy]\nopen_chapters = [\"6\"]", "8.7, 9, 11"),
         ("[tencent_im]\nallow_type = \"Anybody\"", "allow_type"),
     ] {

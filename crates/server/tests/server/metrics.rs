@@ -67,6 +67,8 @@ fn calls_are_counted_by_interface_operation_engine_and_result() {
         ("aicp_ready", 1.0),
         ("aicp_recognition_waiting", 0.0),
         ("aicp_jobs_running", 0.0),
+        ("aicp_changes_behind", 0.0),
+        ("aicp_changes_behind_seconds", 0.0),
     ] {
         assert_eq!(known.get(name), Some(&value), "{name}");
     }
@@ -80,6 +82,8 @@ fn calls_are_counted_by_interface_operation_engine_and_result() {
         "aicp_database_bytes",
         "aicp_disk_free_bytes",
         "aicp_connections_open",
+        r#"aicp_cache_hits_total{cache="libraries"}"#,
+        r#"aicp_cache_misses_total{cache="libraries"}"#,
     ] {
         assert!(known.get(name).is_some_and(|value| *value > 0.0), "{name}: {:?}", known.get(name));
     }
@@ -121,6 +125,26 @@ fn who_is_not_on_this_machine_needs_the_token_of_an_administrator() {
     let behind = Setup::new(&["auto"]).env("AICP_HTTP__TRUSTED_PROXIES", r#"["127.0.0.1"]"#).start();
     assert_eq!(ask(&behind, &[]).status, 401);
     assert_eq!(ask(&behind, &[("token", TOKEN)]).status, 200);
+}
+
+#[test]
+fn a_listener_of_its_own_has_metrics_and_health_alone() {
+    let server = Setup::new(&["auto", "metrics"]).start();
+    let ask = |listener: usize, target: &str| {
+        let headers = [("X-Forwarded-For", "192.0.2.1"), ("token", TOKEN)];
+        let headers = if listener == 0 { &headers[..1] } else { &headers };
+        send(server.addresses()[listener], "GET", target, headers, b"").expect("an answer")
+    };
+    assert_eq!(ask(0, "/metrics").status, 401);
+    let told = ask(1, "/metrics");
+    assert_eq!(told.status, 200);
+    assert!(told.text().contains("\naicp_ready 1\n"), "{}", told.text());
+    assert_eq!((ask(1, "/healthz").status, ask(1, "/readyz").status), (200, 200));
+    for target in ["/", "/api/v1/libraries", "/api/docs", "/aicp/face/detect", "/pages/login.html", "/jdai/x", "/v4/x"]
+    {
+        assert_eq!(ask(1, target).status, 404, "{target}");
+        assert!(ask(1, target).text().starts_with("this listener has /metrics"), "{target}");
+    }
 }
 
 #[test]

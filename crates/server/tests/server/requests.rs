@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, Vendor};
-use crate::fixture::{Server, Setup, TOKEN};
+use crate::fixture::{Server, Setup, TOKEN, wait_until};
 use crate::http::{Answer, coded, send};
 use crate::pictures::{base64, obama};
 
@@ -85,6 +85,38 @@ fn the_log_line_of_a_failing_call_names_the_request() {
                 "app": "admin",
             })
         );
+    }
+}
+
+#[test]
+fn the_lines_of_work_that_outlives_its_caller_name_the_request_in_both_formats() {
+    for format in ["json", "text"] {
+        let engine = Engine::absent(Vendor::Koala);
+        let server = engine.known_to(Setup::new(&["auto"])).env("AICP_ENGINES__DEFAULT", "koala");
+        let server = server.env("AICP_LOG__FORMAT", format).env("AICP_LOG__LEVEL", "info,aicp_requests=debug");
+        let server = server.start_unready();
+        let find = |log: &str| {
+            let line = log.lines().find(|line| line.contains("listening"))?;
+            let address = line.split("127.0.0.1:").nth(1)?;
+            let port: u16 = address.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+            Some(std::net::SocketAddr::from(([127, 0, 0, 1], port)))
+        };
+        wait_until("the server listens", || find(&server.log()).is_some());
+        let address = find(&server.log()).expect("found");
+        let post = |id: &str, path: &str, body: &Value| {
+            let headers = [("token", TOKEN), ("X-Request-Id", id)];
+            send(address, "POST", path, &headers, body.to_string().as_bytes()).expect("an answer");
+        };
+        post("first", "/aicp/face/addBase", &json!({"groupId": "g", "dbName": "g"}));
+        post("second", "/aicp/face/add", &json!({"groupId": "g", "image": base64(&obama())}));
+        server.stop();
+        let log = server.log();
+        for (message, id) in [("answered", "first"), ("answered", "second"), ("a write waits for its engine", "first")]
+        {
+            let field =
+                if format == "json" { format!(r#""request_id":"{id}""#) } else { format!(r#"request_id="{id}""#) };
+            assert!(log.lines().any(|line| line.contains(message) && line.contains(&field)), "{message}, {id}: {log}");
+        }
     }
 }
 
