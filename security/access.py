@@ -245,6 +245,11 @@ class Matrix:
             ("DELETE", "/settings/recognition.top_n"),
             ("GET", "/setting-changes"),
             ("POST", "/setting-changes/1/undo"),
+            ("GET", "/secret-keys"),
+            ("POST", "/secret-keys"),
+            ("DELETE", "/secret-keys"),
+            ("POST", "/secret-keys/reseal"),
+            ("POST", "/admin-token"),
         ]
         tokens = {
             "nothing": (None, "401"),

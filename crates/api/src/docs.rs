@@ -21,7 +21,7 @@ use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
     BASE, DOCS, about, accounts, apps, audit, bulk, engines, erasures, events, exports, faces, identification,
-    job_items, jobs, libraries, library_tags, moves, operators, people, recognition, recognition_log, session,
+    job_items, jobs, libraries, library_tags, moves, operators, people, recognition, recognition_log, secrets, session,
     setting_changes, statistics, system, webhooks,
 };
 
@@ -66,6 +66,7 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(webhooks::routes())
         .merge(system::routes())
         .merge(setting_changes::routes())
+        .merge(secrets::routes())
         .merge(about::routes());
     let (router, mut document) = routes.split_for_parts();
     complete(&mut document);

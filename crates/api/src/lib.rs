@@ -41,6 +41,7 @@ mod recognition;
 mod recognition_log;
 mod reports;
 mod revision;
+mod secrets;
 mod session;
 mod setting_changes;
 mod settings;
@@ -84,6 +85,7 @@ pub use cors::Origin;
 pub use docs::openapi;
 pub use events::event_json;
 pub use keys::{ShownApp, ShownApps, ShownKey, ShownKeys};
+pub use secrets::{ForgottenKeys, ResealingJob, RotatedKey, RotatedToken, ShownSecretKeys};
 pub use setting_changes::{ChangedValue, ShownSettingChange};
 pub use settings::Settings;
 

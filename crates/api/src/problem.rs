@@ -240,6 +240,7 @@ fn of_limit(limit: Limit) -> &'static str {
         Limit::Faces => "tooManyFaces",
         Limit::FriendGroups => "tooManyFriendGroups",
         Limit::Jobs => "tooManyJobs",
+        Limit::SecretKeys => "tooManySecretKeys",
         Limit::Libraries => "tooManyLibraries",
         Limit::People => "tooManyPeople",
         Limit::Tokens => "tooManyTokens",
@@ -255,14 +256,18 @@ fn of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::Engine { .. } => "engineRefused",
         Refusal::Forbidden => "forbidden",
         Refusal::JobState => "jobStateConflict",
+        Refusal::LinksWouldBreak => "linksWouldBreak",
         Refusal::Login => "loginFailed",
         Refusal::NoFace => "noFace",
         Refusal::NoRegistration => "registrationClosed",
         Refusal::NotLive => "notLive",
         Refusal::NotRecognisable(_) => "notRecognisable",
         Refusal::Quality(_) => "qualityTooLow",
+        Refusal::SecretKeyChanged => "secretKeyChanged",
+        Refusal::SecretSet(_) => "secretSet",
         Refusal::SettingChanged { .. } => "settingChangedSince",
         Refusal::SettingLocked(_) => "settingLocked",
+        Refusal::StillSealed { .. } => "stillSealed",
         Refusal::TooTight => "faceTooTight",
         Refusal::TooManyAttempts => "tooManyAttempts",
         Refusal::WrongPassword => "wrongPassword",
@@ -273,7 +278,13 @@ fn status_of_refusal(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Login => StatusCode::UNAUTHORIZED,
         Refusal::Forbidden | Refusal::NoRegistration | Refusal::WrongPassword => StatusCode::FORBIDDEN,
-        Refusal::JobState | Refusal::SettingChanged { .. } | Refusal::SettingLocked(_) => StatusCode::CONFLICT,
+        Refusal::JobState
+        | Refusal::LinksWouldBreak
+        | Refusal::SecretKeyChanged
+        | Refusal::SecretSet(_)
+        | Refusal::SettingChanged { .. }
+        | Refusal::SettingLocked(_)
+        | Refusal::StillSealed { .. } => StatusCode::CONFLICT,
         Refusal::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Engine { .. }
         | Refusal::NoFace

@@ -8,10 +8,11 @@ use aicp_types::UnixMillis;
 use arc_swap::ArcSwap;
 use serde::Serialize;
 
+use crate::admin_tokens::AdminTokens;
 use crate::audit::state;
 use crate::caller::{Caller, TokenError};
 use crate::capabilities::{Areas, Capabilities};
-use crate::error::or_missing;
+use crate::error::{or_existing, or_missing};
 use crate::secrets::{TokenHash, new_app_token};
 use crate::{ADMIN_APP, BadInput, Error, Existing, Missing, Platform, Result};
 
@@ -20,7 +21,7 @@ const MAX_APP_ID: usize = 128;
 
 /// Valid tokens, which follow the committed grants. Reads are lock-free; a changed grant replaces the whole table.
 pub(crate) struct Tokens {
-    admin: TokenHash,
+    admin: Arc<ArcSwap<AdminTokens>>,
     grants: ArcSwap<Grants>,
     capabilities: Capabilities,
 }
@@ -48,12 +49,12 @@ impl ActiveGrant {
 
 impl Tokens {
     /// Reads the grants.
-    pub async fn load(store: &Store, admin: &str, capabilities: Capabilities) -> Result<Self> {
+    pub async fn load(store: &Store, admin: Arc<ArcSwap<AdminTokens>>, capabilities: Capabilities) -> Result<Self> {
         let mut rows = store.rows().await?;
         let (stored, revoked) = (rows.grants().await?, rows.apps_with_revoked_grant().await?);
         let mut grants = Grants { revoked: revoked.into_iter().collect(), ..Grants::default() };
         stored.iter().for_each(|grant| grants.insert(grant, &capabilities));
-        Ok(Self { admin: TokenHash::of(admin), grants: ArcSwap::from_pointee(grants), capabilities })
+        Ok(Self { admin, grants: ArcSwap::from_pointee(grants), capabilities })
     }
 
     /// Takes over the grant that an app has now; `None` if it was revoked. Called by one caller at a time.
@@ -74,7 +75,7 @@ impl Tokens {
     /// [`TokenError::Unknown`], [`TokenError::Expired`].
     pub fn caller_of_token(&self, token: &str, now: UnixMillis) -> Result<Caller, TokenError> {
         let hash = TokenHash::of(token);
-        if self.admin.is(&hash) {
+        if self.admin.load().admits(&hash, now) {
             return Ok(Caller::administrator());
         }
         // The timing of a lookup by hash does not reveal the token.
@@ -95,9 +96,9 @@ impl Tokens {
         }
     }
 
-    /// Whether this is the admin token.
-    pub fn is_admin(&self, token: &str) -> bool {
-        self.admin.is(&TokenHash::of(token))
+    /// Returns the hash of a token, if it is an admin token that is valid.
+    pub fn admin_hash(&self, token: &str, now: UnixMillis) -> Option<TokenHash> {
+        Some(TokenHash::of(token)).filter(|hash| self.admin.load().admits(hash, now))
     }
 
     /// Returns whether the grant of an app was revoked.
@@ -146,28 +147,21 @@ impl Platform {
         }
         check_id(app_id)?;
         self.require_known(&capabilities)?;
-        let token = new_app_token()?;
-        let grant = Grant {
-            app_id: app_id.to_owned(),
-            token_hash: TokenHash::of(&token).bytes(),
-            token_sealed: self.inner.vault.seal(app_id, &token)?,
-            due_at,
-            capabilities,
-        };
         let now = self.now();
         let act = caller.act(now, "app.grant", format!("app {app_id}"));
+        let (vault, app_id) = (self.inner.vault.clone(), app_id.to_owned());
         let created = self.inner.store.write(move |tx| {
             Box::pin(async move {
+                let token = new_app_token()?;
+                let (token_hash, token_sealed) = (TokenHash::of(&token).bytes(), vault.seal(&app_id, &token)?);
+                let grant = Grant { app_id, token_hash, token_sealed, due_at, capabilities };
                 let after = state(&AuditedGrant::of(&grant));
-                tx.create_grant(grant, now).await?;
-                tx.append_act(Act { after, ..act }).await
+                tx.create_grant(grant, now).await.map_err(or_existing(Existing::App, Missing::App))?;
+                tx.append_act(Act { after, ..act }).await?;
+                Ok::<_, Error>(token)
             })
         });
-        created.await.map_err(|e| match e {
-            aicp_store::Error::Exists => Error::Exists(Existing::App),
-            other => other.into(),
-        })?;
-        Ok(token)
+        created.await
     }
 
     /// Sets the due time of a grant and adds capabilities to it. It removes none.
@@ -237,19 +231,18 @@ impl Platform {
     /// [`crate::Refusal::Forbidden`]; [`Missing::App`] if the app has no grant; [`crate::Internal::Random`].
     pub async fn replace_token(&self, caller: &Caller, app_id: &str) -> Result<String> {
         caller.require_administration()?;
-        let token = new_app_token()?;
-        let (hash, sealed) = (TokenHash::of(&token).bytes(), self.inner.vault.seal(app_id, &token)?);
-        let id = app_id.to_owned();
-        let store = &self.inner.store;
+        let (vault, id) = (self.inner.vault.clone(), app_id.to_owned());
         let act = caller.act(self.now(), "app.token", format!("app {app_id}"));
-        let replaced = store.write_always(move |tx| {
+        let replaced = self.inner.store.write_always(move |tx| {
             Box::pin(async move {
-                tx.replace_token(&id, hash, sealed).await?;
-                tx.append_act(act).await
+                let token = new_app_token()?;
+                let (hash, sealed) = (TokenHash::of(&token).bytes(), vault.seal(&id, &token)?);
+                tx.replace_token(&id, hash, sealed).await.map_err(or_missing(Missing::App))?;
+                tx.append_act(act).await?;
+                Ok::<_, Error>(token)
             })
         });
-        replaced.await.map_err(or_missing(Missing::App))?;
-        Ok(token)
+        replaced.await
     }
 
     /// Returns up to `limit` apps with their grants after a place in the list, which is a time of creation and an id: by

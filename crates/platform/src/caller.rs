@@ -164,6 +164,11 @@ impl Caller {
         }
     }
 
+    /// Whether this is the holder of the admin token, or who works on this machine.
+    pub(crate) fn holds_admin_token(&self) -> bool {
+        matches!(self.role, Role::Administrator | Role::Local)
+    }
+
     /// Whether the caller sees the libraries and calls of all apps: an administrator, or an operator without an app of
     /// their own. Others see those of their own app.
     pub fn sees_all_apps(&self) -> bool {

@@ -161,6 +161,9 @@ pub enum Limit {
     /// Jobs of an app that have not ended.
     #[error("unfinished jobs")]
     Jobs,
+    /// Master keys.
+    #[error("secret keys: forget earlier ones first")]
+    SecretKeys,
     /// Libraries of an app.
     #[error("libraries")]
     Libraries,
@@ -201,6 +204,11 @@ pub enum Refusal {
     /// The state of the job does not allow it.
     #[error("the state of the job does not allow this")]
     JobState,
+    /// Links to pictures that earlier master keys signed would become invalid.
+    #[error(
+        "links to pictures that the earlier keys signed would become invalid, also those that never expire: say so if they may"
+    )]
+    LinksWouldBreak,
     /// The login failed.
     #[error("not recognised")]
     Login,
@@ -219,6 +227,18 @@ pub enum Refusal {
     /// The picture fails the quality control.
     #[error("the picture is not good enough: {0}")]
     Quality(QualityFault),
+    /// The master key for which a job seals is not the current one.
+    #[error("the key that this job seals with is not the current one; `aicp key reseal` starts another job")]
+    SecretKeyChanged,
+    /// A setting has what was to be changed.
+    #[error("it is set by {0}: change it there")]
+    SecretSet(&'static str),
+    /// Secrets are sealed with earlier master keys.
+    #[error("{secrets} secrets are sealed with the earlier keys; `aicp key reseal` starts a job that seals them anew")]
+    StillSealed {
+        /// Number of the secrets.
+        secrets: u64,
+    },
     /// The setting was changed again since.
     #[error("{name} was changed again since, by change {id}")]
     SettingChanged {
@@ -314,6 +334,9 @@ pub enum Internal {
     /// A sealed secret can't be opened: it was changed, or `secret.key` is a different key.
     #[error("a sealed secret can't be opened")]
     Sealed,
+    /// A file of keys or tokens can't be written.
+    #[error("the file of keys or tokens can't be replaced: {0}")]
+    SecretFile(std::io::Error),
     /// The store failed.
     #[error(transparent)]
     Store(aicp_store::Error),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aicp_store::KeyedRequest;
 
-use crate::{Caller, Platform, Result};
+use crate::{Caller, Error, Platform, Result};
 
 /// Time for which a request with an idempotency key is remembered.
 pub const IDEMPOTENCY_KEYS_KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -49,7 +49,7 @@ impl Platform {
             Some(known) if known.request != digest => Ok(KnownRequest::Other),
             Some(KeyedRequest { answer: None, .. }) => Ok(KnownRequest::NotAnswered),
             Some(KeyedRequest { answer: Some(sealed), .. }) => {
-                Ok(KnownRequest::Answered(self.inner.vault.open(&sealed_for(caller, key), &sealed)?))
+                Ok(KnownRequest::Answered(self.inner.vault.open(&sealed_for(caller.name(), key), &sealed)?))
             }
         }
     }
@@ -59,17 +59,19 @@ impl Platform {
     /// # Errors
     /// [`crate::Internal::Store`], [`crate::Internal::Random`].
     pub async fn finish_request(&self, caller: &Caller, key: &str, answer: Option<&str>) -> Result<()> {
-        let sealed = answer.map(|answer| self.inner.vault.seal(&sealed_for(caller, key), answer)).transpose()?;
-        let (owner, name) = (caller.name().to_owned(), key.to_owned());
-        let finished = self
-            .inner
-            .store
-            .write_always(move |tx| Box::pin(async move { tx.finish_idempotency_key(&owner, &name, sealed).await }));
-        Ok(finished.await?)
+        let (owner, name, answer) = (caller.name().to_owned(), key.to_owned(), answer.map(str::to_owned));
+        let vault = self.inner.vault.clone();
+        let finished = self.inner.store.write_always(move |tx| {
+            Box::pin(async move {
+                let sealed = answer.map(|answer| vault.seal(&sealed_for(&owner, &name), &answer)).transpose()?;
+                Ok::<_, Error>(tx.finish_idempotency_key(&owner, &name, sealed).await?)
+            })
+        });
+        finished.await
     }
 }
 
 /// What an answer is sealed for.
-fn sealed_for(caller: &Caller, key: &str) -> String {
-    format!("answer {} {key}", caller.name())
+pub(crate) fn sealed_for(owner: &str, key: &str) -> String {
+    format!("answer {owner} {key}")
 }

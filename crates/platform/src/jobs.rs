@@ -12,6 +12,7 @@ mod import;
 mod listing;
 mod manifest;
 mod progress;
+mod resealing;
 mod runner;
 mod uploads;
 mod zip;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use export::{ExportContent, ExportFile};
 pub use import::ImportSource;
+pub(crate) use resealing::{fail, replace_resealing, resealing_input};
 pub(crate) use runner::Jobs;
 pub use uploads::Upload;
 
@@ -46,17 +48,20 @@ pub enum JobKind {
     LibraryCopy,
     /// Writes the people of a library into a file.
     Export,
+    /// Seals all secrets of the database with the current master key.
+    Resealing,
 }
 
 impl JobKind {
     /// All kinds with their names in the store.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::Import, "import"),
         (Self::LibraryDeletion, "libraryDeletion"),
         (Self::DuplicateScan, "duplicateScan"),
         (Self::Grouping, "grouping"),
         (Self::LibraryCopy, "libraryCopy"),
         (Self::Export, "export"),
+        (Self::Resealing, "resealing"),
     ];
 
     /// Returns the name in the store.
@@ -86,6 +91,10 @@ enum Task {
         from: LibraryId,
     },
     Export(ExportContent),
+    /// `key`: id of the master key.
+    Reseal {
+        key: String,
+    },
 }
 
 impl Task {
@@ -97,6 +106,7 @@ impl Task {
             Self::Grouping { .. } => JobKind::Grouping,
             Self::Copy { .. } => JobKind::LibraryCopy,
             Self::Export(_) => JobKind::Export,
+            Self::Reseal { .. } => JobKind::Resealing,
         }
     }
 }
@@ -226,6 +236,14 @@ impl From<JobItem> for Item {
             detail: detail.unwrap_or_default(),
         }
     }
+}
+
+/// Checks that a caller who sees a job may change it, too.
+///
+/// # Errors
+/// [`Refusal::Forbidden`].
+fn require_control(caller: &Caller, job: &JobRow) -> Result<()> {
+    if job.kind == JobKind::Resealing.name() { caller.require_administrator() } else { Ok(()) }
 }
 
 /// Whether a job in this state has ended for good.
@@ -365,6 +383,7 @@ impl Platform {
     /// Deletes a job that has ended, and logs the act, if it is one.
     async fn delete_job_with(&self, caller: &Caller, id: JobId, act: Option<Act>) -> Result<()> {
         let row = self.job_row(caller, id).await?;
+        require_control(caller, &row)?;
         let is_active = self.inner.jobs.is_active(id);
         let delete = self.inner.store.remove(move |tx| {
             Box::pin(async move {
@@ -394,7 +413,7 @@ impl Platform {
         action: &str,
         change: impl FnOnce(&mut JobRow) -> Result<()> + Send + 'static,
     ) -> Result<Job> {
-        self.job_row(caller, id).await?;
+        require_control(caller, &self.job_row(caller, id).await?)?;
         let act = caller.act(self.now(), action, format!("job {id}"));
         let changed = self.inner.store.write_always(move |tx| {
             Box::pin(async move {

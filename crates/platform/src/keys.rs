@@ -30,7 +30,7 @@ const DRAWS: usize = 20;
 
 pub use keyring::Keyring;
 use keyring::{list, make, revoke};
-use scheme::seal_name;
+pub(crate) use scheme::seal_name;
 pub use scheme::{KeyScheme, KeyText};
 pub use signatures::SignatureUse;
 use signatures::Signatures;

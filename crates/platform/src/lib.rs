@@ -5,6 +5,7 @@
 //! decides what its role may, and returns rows of the store and similarities of the engine. It knows no HTTP status and
 //! no field name of any wire protocol.
 
+mod admin_tokens;
 mod admission;
 mod apps;
 mod audit;
@@ -46,6 +47,7 @@ mod recognition;
 mod recognition_log;
 mod reembedding;
 mod scans;
+mod secret_changes;
 mod secrets;
 mod setting_changes;
 pub mod settings;
@@ -60,10 +62,11 @@ mod user_ids;
 mod versioned;
 mod webhooks;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub use admin_tokens::{AdminTokens, EarlierToken};
 pub use admission::Among;
 pub use aicp_backends::{
     Assessment, Components, Cover, DescribedFace, Dimensions, Examination, ExaminedFace, FacePredicate, Format, Grade,
@@ -113,7 +116,8 @@ pub use quotas::{LimitState, QuotaExceeded, QuotaUsage, Window};
 pub use recognition::{FaceMatches, Identification, Match};
 pub use recognition_log::{DEFAULT_KEEP_DAYS, MAX_ENTRY_SIDE, MAX_KEEP_DAYS};
 pub use reembedding::Reembedded;
-pub use secrets::{MasterKey, new_token};
+pub use secret_changes::{KeyUse, KeyUses, NewAdminToken, SecretEditor, SecretFiles};
+pub use secrets::{MasterKey, MasterKeys, new_token};
 pub use setting_changes::{MAX_REASON_CHARS, SettingEditor, stored_settings};
 pub use settings::Settings;
 pub use social::{
@@ -132,6 +136,7 @@ use aicp_backends::{Builtin, IndexedFace, TemplateRow};
 use aicp_store::{Store, TemplateRow as StoredTemplate};
 use aicp_types::{Clock, Node, PersonId, UnixMillis};
 use apps::Tokens;
+use arc_swap::ArcSwap;
 use background::drive;
 use call_log::CallLog;
 use console::LoginThrottle;
@@ -151,7 +156,7 @@ use quotas::Quotas;
 use rates::AppRates;
 use recognition_log::RecognitionLog;
 use scans::Scans;
-use secrets::{Signer, Vault};
+use secrets::Vault;
 use shared::Shared;
 use social::FriendGroupCache;
 use thresholds::WarnedLibraries;
@@ -177,8 +182,10 @@ struct Inner {
     fetchers: Arc<Fetchers>,
     /// Told when a webhook was changed, or is asked for a delivery.
     webhooks_changed: Notify,
-    signer: Signer,
     vault: Vault,
+    admin_tokens: Arc<ArcSwap<AdminTokens>>,
+    /// Where secrets are stored, once that is known.
+    secret_files: OnceLock<Arc<dyn SecretFiles>>,
     tokens: Arc<Tokens>,
     operators: Arc<OperatorDirectory>,
     call_log: CallLog,
@@ -212,12 +219,13 @@ impl Platform {
     pub async fn open(
         store: Store,
         engines: impl Into<Engines>,
-        key: &MasterKey,
-        admin_token: &str,
+        keys: impl Into<MasterKeys>,
+        admin_tokens: impl Into<AdminTokens>,
         settings: impl Into<LiveSettings>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let (engines, live) = (engines.into(), settings.into());
+        let (vault, admin_tokens) = (Vault::new(keys), Arc::new(ArcSwap::from_pointee(admin_tokens.into())));
         let settings = live.load();
         let fetchers = Arc::new(Fetchers::new(&settings)?);
         let now = clock.now();
@@ -241,13 +249,14 @@ impl Platform {
                 "faces were enrolled at later times than the clock shows: new ones are dated after them"
             );
         }
-        let vault = Vault::new(key);
         let keys = Arc::new(Keys::load(&store, &vault, Arc::clone(&clock)).await?);
         keys.start(store.clone()).await;
         let quotas = Arc::new(Quotas::load(&store).await?);
         quotas.start(store.clone()).await;
-        let tokens = Arc::new(Tokens::load(&store, admin_token, settings.authorization.capabilities.clone()).await?);
-        let operators = Arc::new(OperatorDirectory::load(&store, admin_token, now).await?);
+        let tokens = Arc::new(
+            Tokens::load(&store, Arc::clone(&admin_tokens), settings.authorization.capabilities.clone()).await?,
+        );
+        let operators = Arc::new(OperatorDirectory::load(&store, Arc::clone(&admin_tokens), now).await?);
         let (libraries, directory) = (Arc::<LibraryCache>::default(), Arc::<DirectoryCache>::default());
         let friend_groups = Arc::<FriendGroupCache>::default();
         let events = EventLog::start(store.clone(), Arc::clone(&clock), live.clone());
@@ -258,7 +267,7 @@ impl Platform {
             engine: engines.builtin.clone(),
             backlog: Arc::new(tokio::sync::Mutex::new(backlog)),
             algorithm: engines.algorithm(),
-            vault: Vault::new(key),
+            vault: vault.clone(),
             keys: Arc::clone(&keys),
             tokens: Arc::clone(&tokens),
             operators: Arc::clone(&operators),
@@ -279,8 +288,9 @@ impl Platform {
         let outbox = Arc::new(Outbox::new(Arc::clone(&shared), engines.remote.clone(), live.clone()));
         let inner = Inner {
             backends: Backends::new(&engines, &shared, &outbox)?,
-            signer: Signer::new(key),
             vault,
+            admin_tokens,
+            secret_files: OnceLock::new(),
             tokens,
             operators,
             call_log: CallLog::start(

@@ -5,11 +5,11 @@ use crate::Platform;
 impl Platform {
     /// Signs a link. [`Platform::is_signed`] verifies the signature.
     pub fn sign(&self, link: &str) -> String {
-        self.inner.signer.sign(link)
+        self.inner.vault.sign(link)
     }
 
     /// Verifies the signature of a link.
     pub fn is_signed(&self, link: &str, signature: &str) -> bool {
-        self.inner.signer.verify(link, signature)
+        self.inner.vault.is_signed(link, signature)
     }
 }

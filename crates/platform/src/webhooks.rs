@@ -85,7 +85,7 @@ pub(crate) fn poster(fetch: &Fetch, settings: &Settings) -> Result<Fetcher> {
 }
 
 /// Returns the owner for which the secrets of an app are sealed.
-fn sealed_for(app_id: &str) -> String {
+pub(crate) fn sealed_for(app_id: &str) -> String {
     format!("webhook of {app_id}")
 }
 
@@ -101,7 +101,7 @@ impl Platform {
         let secret = format!("{SECRET_PREFIX}{}", random_text(SECRET_CHARACTERS, SECRET_LENGTH)?);
         let app_id = caller.app_id().to_owned();
         let new = NewWebhook {
-            secret: self.inner.vault.seal(&sealed_for(&app_id), &secret)?,
+            secret: Vec::new(),
             all_apps: caller.is_administrator() && app_id == ADMIN_APP,
             app_id,
             url: data.url,
@@ -112,6 +112,7 @@ impl Platform {
             created_at: self.now(),
         };
         let act = caller.act(new.created_at, "webhook.create", "");
+        let (vault, shown) = (self.inner.vault.clone(), secret.clone());
         let inserted: Result<Webhook> = self
             .inner
             .store
@@ -122,6 +123,7 @@ impl Platform {
                         return Err(Limit::Webhooks.into());
                     }
                     let position = tx.last_event().await?;
+                    let new = NewWebhook { secret: vault.seal(&sealed_for(&new.app_id), &secret)?, ..new };
                     let webhook = tx.insert_webhook(new, position).await.map_err(or_missing(Missing::App))?;
                     let (target, after) = (format!("webhook {}", webhook.id), audited(&webhook));
                     tx.append_act(Act { target, after, ..act }).await?;
@@ -129,7 +131,7 @@ impl Platform {
                 })
             })
             .await;
-        Ok((inserted?, secret))
+        Ok((inserted?, shown))
     }
 
     /// Lists webhooks in the order of creation: those of the caller's app or, for who sees all apps, all or those of an app.

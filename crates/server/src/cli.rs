@@ -11,8 +11,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::cert::NewCertificate;
+use crate::commands::secrets::{KeyCommand, TokenCommand};
 use crate::commands::{
-    about, app, backup, bench, cert, check, compare, detect, export, health, import, models, serve, settings,
+    about, app, backup, bench, cert, check, compare, detect, export, health, import, models, secrets, serve, settings,
 };
 use crate::config::{Config, Flags, Listen, Live, TlsFlags};
 use crate::tls::Tls;
@@ -159,6 +160,16 @@ enum Command {
     App {
         #[command(subcommand)]
         command: AppCommand,
+    },
+    /// The secret keys, in the data folder or, if a server has it open, through that
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// The admin token, in the data folder or, if a server has it open, through that
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
     },
     /// Measure this machine
     Bench {
@@ -399,6 +410,8 @@ fn run(cli: Cli) -> Result<()> {
             }
             AppCommand::RevokeKey { app, id } => app::revoke_key(&config, &app, &id),
         },
+        Command::Key { command } => secrets::key(&config, command),
+        Command::Token { command } => secrets::token(&config, command),
         Command::Bench { command } => match command {
             BenchCommand::Gallery(request) => bench::gallery(&config, &request),
             BenchCommand::Vision(request) => bench::vision(&config, &request),

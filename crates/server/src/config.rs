@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use aicp_dialects::aicp::{FaceApi, Legacy, Listener};
 use aicp_dialects::{LinkSettings, jdcloud, linkvisual, tencent_im};
 use aicp_engines::EngineSettings;
-use aicp_platform::SettingSource;
 use aicp_platform::settings::{
     Authorization, Console, Events, Fetch, Jobs, Outbox, Quality, Recognition, RecognitionLog, RegistrationPolicy,
     Settings, Statistics, Webhooks,
 };
+use aicp_platform::{MasterKeys, SettingSource};
 use aicp_settings::{Secret, Section, if_set, list, settings, when};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -35,8 +35,9 @@ pub use sections::{Changes, Http, Log, LogFormat, Tls, Tracing};
 const ENV_PREFIX: &str = "AICP_";
 
 /// Variables whose values stay text, even if they look like numbers.
-const VERBATIM: [(&str, &str); 6] = [
+const VERBATIM: [(&str, &str); 7] = [
     ("AICP_ADMIN_TOKEN", "admin_token"),
+    ("AICP_SECRET_KEY", "secret_key"),
     ("AICP_BACKUP__PASSPHRASE", "backup.passphrase"),
     ("AICP_BACKUP__ACCESS_KEY", "backup.access_key"),
     ("AICP_BACKUP__SECRET_KEY", "backup.secret_key"),
@@ -70,6 +71,11 @@ settings! {
         /// start and stored in the data folder.
         admin_token: Option<Secret> = None
             => if_set(when("not blank", |token: &Secret| !token.reveal().trim().is_empty())),
+        /// Secret keys of 64 hex digits each, the current one first, separated by commas or spaces; set them as
+        /// `AICP_SECRET_KEY`. Unset: those of `secret.key` in the data folder.
+        secret_key: Option<Secret> = None => if_set(when("keys of 64 hex digits", |keys: &Secret| {
+            MasterKeys::parse(keys.reveal()).is_some()
+        })),
         /// Recognition.
         recognition: Recognition,
         /// Quality.

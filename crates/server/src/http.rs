@@ -40,6 +40,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time that calls in progress get at shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait of a reading of the metrics for the database.
+const MAX_READINESS_WAIT: Duration = Duration::from_millis(500);
 /// Pause after a failed accept, for example when file handles run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Pause before admission of a waiting connection is tried again.
@@ -137,7 +139,9 @@ impl RequestHandler {
         if !may_see {
             return plain(StatusCode::UNAUTHORIZED, "the metrics need the token of an administrator\n");
         }
-        let is_ready = Readiness::of(platform).await.is_ready();
+        // A database that does not answer makes the server unready, and must not keep the metrics from saying so.
+        let is_ready = tokio::time::timeout(MAX_READINESS_WAIT, Readiness::of(platform)).await;
+        let is_ready = is_ready.is_ok_and(|readiness| readiness.is_ready());
         metrics::answer(&method, platform, &self.connections, is_ready).await
     }
 }

@@ -66,8 +66,9 @@ pub use model::{
     NewTemplate, NewWebhook, OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction,
     OutboxCount, OutboxFilter, OutboxRow, Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder, Profile,
     Quota, RangePart, RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging,
-    RecognitionMatch, RelatedFilter, Sequences, SettingChange, Solution, StoredApp, StoredSetting, SumUnit,
-    SyncRelation, TakenIds, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds, Webhook,
+    RecognitionMatch, RelatedFilter, SealedKind, SealedSecret, Sequences, SettingChange, Solution, StoredApp,
+    StoredSetting, SumUnit, SyncRelation, TakenIds, TemplateRow, TemplatesRead, UnjudgedFace, UsedSignature, UserIds,
+    Webhook,
 };
 pub use pictures::{PictureName, md5_hex, picture_key};
 pub use rows::Rows;

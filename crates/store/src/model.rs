@@ -15,6 +15,7 @@ mod operators;
 mod outbox;
 mod quotas;
 mod recognitions;
+mod sealed;
 mod settings;
 mod social;
 mod webhooks;
@@ -45,6 +46,7 @@ pub use self::{
     recognitions::{
         NewRecognition, NewRecognitionMatch, Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch,
     },
+    sealed::{SealedKind, SealedSecret},
     settings::{NewSettingChange, SettingChange, StoredSetting},
     social::{
         Account, AccountGraph, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, LostFriends, Members,

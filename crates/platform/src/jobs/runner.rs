@@ -12,7 +12,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::uploads::{Folder, file_of};
-use super::{ItemDetail, JobKind, Task, copy, deletion, duplicates, export, grouping, has_ended, import, progress};
+use super::{
+    ItemDetail, JobKind, Task, copy, deletion, duplicates, export, grouping, has_ended, import, progress, resealing,
+};
 use crate::background::Background;
 use crate::{Caller, Error, Inner, Library, Missing, Platform, Result};
 
@@ -348,6 +350,7 @@ impl Running {
             Ok(Task::Grouping { threshold }) => grouping::run(self.clone(), job, threshold).await,
             Ok(Task::Copy { from }) => copy::run(self.clone(), job, from).await,
             Ok(Task::Export(content)) => export::run(self.clone(), job, content).await,
+            Ok(Task::Reseal { key }) => resealing::run(self.clone(), key).await,
             Err(e) => Err(Error::BadInput(crate::BadInput::Import(format!("another program wrote the job: {e}")))),
         };
         let now = platform.now();

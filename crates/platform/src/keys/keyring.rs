@@ -9,8 +9,8 @@ use aicp_types::Clock;
 
 use super::{DRAWS, KeyInfo, KeyOptions, KeyScheme, NewKey, seal_name};
 use crate::apps::check_id;
-use crate::secrets::{MasterKey, Vault};
-use crate::{Caller, Error, Missing, Result};
+use crate::secrets::{MasterKeys, Vault};
+use crate::{Caller, Error, Internal, Missing, Result};
 
 /// Keys of a data folder that no server has open. Only who works on this machine can open one.
 pub struct Keyring {
@@ -21,8 +21,8 @@ pub struct Keyring {
 
 impl Keyring {
     /// Manages the keys of a store that no server has open.
-    pub fn new(store: Store, key: &MasterKey, clock: Arc<dyn Clock>) -> Self {
-        Self { store, vault: Vault::new(key), clock }
+    pub fn new(store: Store, keys: impl Into<MasterKeys>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, vault: Vault::new(keys), clock }
     }
 
     /// As [`crate::Platform::app_ids`] for a local command.
@@ -84,7 +84,7 @@ pub(super) async fn make(
             app_id: app_id.to_owned(),
             kind: kind.name.to_owned(),
             name: drawn.id.clone(),
-            secret_sealed: vault.seal(&seal_name(kind.name, &drawn.id), &drawn.secret)?,
+            secret_sealed: Vec::new(),
             allow_md5: options.allow_md5,
             allow_replay: options.allow_replay,
             calls_per_second: options.calls_per_second.map(NonZeroU32::get),
@@ -93,10 +93,12 @@ pub(super) async fn make(
         };
         draws += 1;
         let act = act_on_key(&act, app_id, kind.name, &drawn.id);
-        let made: aicp_store::Result<Key> = store
+        let (vault, secret) = (vault.clone(), drawn.secret.clone());
+        let made: Result<Key> = store
             .write(move |tx| {
                 Box::pin(async move {
-                    let key = tx.create_key(row).await?;
+                    let secret_sealed = vault.seal(&seal_name(&row.kind, &row.name), &secret)?;
+                    let key = tx.create_key(aicp_store::NewKey { secret_sealed, ..row }).await?;
                     tx.append_act(act).await?;
                     Ok(key)
                 })
@@ -104,8 +106,8 @@ pub(super) async fn make(
             .await;
         match made {
             Ok(_) => return Ok(drawn),
-            Err(aicp_store::Error::Exists) if draws < DRAWS => {}
-            Err(e) => return Err(e.into()),
+            Err(Error::Internal(Internal::Store(aicp_store::Error::Exists))) if draws < DRAWS => {}
+            Err(e) => return Err(e),
         }
     }
 }
@@ -150,6 +152,7 @@ mod tests {
     use aicp_types::SystemClock;
 
     use super::*;
+    use crate::MasterKey;
     use crate::keys::KeyText;
 
     const SCHEME: KeyScheme = KeyScheme {

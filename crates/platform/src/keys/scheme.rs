@@ -51,7 +51,7 @@ impl KeyScheme {
 }
 
 /// Returns the name under which a key's secret is sealed.
-pub(super) fn seal_name(kind: &str, id: &str) -> String {
+pub(crate) fn seal_name(kind: &str, id: &str) -> String {
     format!("{kind} key {id}")
 }
 

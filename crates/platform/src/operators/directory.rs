@@ -8,6 +8,7 @@ use aicp_types::{OperatorId, OperatorTokenId, UnixMillis};
 use arc_swap::ArcSwap;
 
 use super::OperatorRole;
+use crate::admin_tokens::AdminTokens;
 use crate::caller::SignIn;
 use crate::secrets::TokenHash;
 use crate::{Caller, Result, TokenError};
@@ -15,7 +16,7 @@ use crate::{Caller, Result, TokenError};
 /// Operators with their sessions and tokens, which follow the committed changes. Reads are lock-free; a change replaces
 /// the whole table.
 pub(crate) struct OperatorDirectory {
-    admin: TokenHash,
+    admin: Arc<ArcSwap<AdminTokens>>,
     table: ArcSwap<Table>,
 }
 
@@ -28,13 +29,13 @@ struct Table {
 
 impl OperatorDirectory {
     /// Reads operators, sessions and tokens.
-    pub async fn load(store: &Store, admin_token: &str, now: UnixMillis) -> Result<Self> {
+    pub async fn load(store: &Store, admin: Arc<ArcSwap<AdminTokens>>, now: UnixMillis) -> Result<Self> {
         let mut rows = store.rows().await?;
         let (operators, tokens) = (rows.operators().await?, rows.operator_tokens(now).await?);
         let mut table = Table::default();
         table.operators.extend(operators.into_iter().map(|operator| (operator.id, Arc::new(operator))));
         tokens.into_iter().for_each(|token| table.insert(Arc::new(token)));
-        Ok(Self { admin: TokenHash::of(admin_token), table: ArcSwap::from_pointee(table) })
+        Ok(Self { admin, table: ArcSwap::from_pointee(table) })
     }
 
     /// Takes over an operator; `None` if they were deleted. Called by one caller at a time.
@@ -72,7 +73,10 @@ impl OperatorDirectory {
         let table = self.table.load();
         // The timing of a lookup by hash does not reveal the secret.
         let find = |hash: &TokenHash| table.tokens.get(table.by_hash.get(hash)?);
-        let found = find(&TokenHash::of(secret)).or_else(|| find(&self.hash_of_administrator(secret)));
+        let found = find(&TokenHash::of(secret)).or_else(|| {
+            let admin = self.admin.load();
+            admin.valid(now).find_map(|admin| find(&Self::hash_of_administrator(&admin, secret)))
+        });
         let token = found.filter(|token| token.made.kind == kind).ok_or(TokenError::Unknown)?;
         if token.made.expires_at <= now {
             return Err(TokenError::Expired);
@@ -84,10 +88,10 @@ impl OperatorDirectory {
         Ok(Caller::signed_in(&operator.name, OperatorRole::of(operator), operator.app_id.as_deref(), sign_in))
     }
 
-    /// Returns the hash of a session of the holder of the admin token. It is bound to that token, so that a new one ends
-    /// the session.
-    pub fn hash_of_administrator(&self, secret: &str) -> TokenHash {
-        TokenHash::of(&format!("{} {secret}", hex::encode(self.admin.bytes())))
+    /// Returns the hash of a session of the holder of an admin token. It is bound to that token, so that the session ends
+    /// with it.
+    pub fn hash_of_administrator(admin: &TokenHash, secret: &str) -> TokenHash {
+        TokenHash::of(&format!("{} {secret}", hex::encode(admin.bytes())))
     }
 
     pub fn operator(&self, id: OperatorId) -> Option<Arc<Operator>> {

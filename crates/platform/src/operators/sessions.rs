@@ -5,7 +5,7 @@ use std::time::Duration;
 use aicp_store::{Act, NewOperatorToken, Operator, OperatorToken, OperatorTokenKind, Tx};
 use aicp_types::{OperatorId, OperatorTokenId, UnixMillis};
 
-use super::{MAX_NAME_CHARS, OperatorInfo, check_name, end_sessions};
+use super::{MAX_NAME_CHARS, OperatorDirectory, OperatorInfo, check_name, end_sessions};
 use crate::audit::Origin;
 use crate::caller::SignIn;
 use crate::error::or_missing;
@@ -45,7 +45,7 @@ impl Platform {
         let operator = operator.filter(|operator| !operator.is_disabled);
         let hash = operator.as_ref().and_then(|operator| operator.password_hash.clone());
         match (self.check_password(password, hash).await?, operator) {
-            (true, Some(operator)) => self.open_operator_session(Some(operator), origin, program, life).await,
+            (true, Some(operator)) => self.open_operator_session(Ok(operator), origin, program, life).await,
             _ => Err(Refusal::Login.into()),
         }
     }
@@ -62,24 +62,24 @@ impl Platform {
         life: Duration,
     ) -> Result<NewSecret> {
         self.admit_address(origin.address)?;
-        if !self.inner.tokens.is_admin(token) {
-            return Err(Refusal::Login.into());
-        }
-        self.open_operator_session(None, origin, program, life).await
+        let admin = self.inner.tokens.admin_hash(token, self.now()).ok_or(Refusal::Login)?;
+        self.open_operator_session(Err(admin), origin, program, life).await
     }
 
+    /// Opens a session of an operator, or of the holder of the admin token with this hash.
     async fn open_operator_session(
         &self,
-        operator: Option<Operator>,
+        holder: Result<Operator, TokenHash>,
         origin: Origin,
         program: &str,
         life: Duration,
     ) -> Result<NewSecret> {
         let secret = new_token()?;
-        let (hash, name) = match &operator {
-            Some(operator) => (TokenHash::of(&secret), format!("operator:{}", operator.name)),
-            None => (self.inner.operators.hash_of_administrator(&secret), "admin-token".to_owned()),
+        let (hash, name) = match &holder {
+            Ok(operator) => (TokenHash::of(&secret), format!("operator:{}", operator.name)),
+            Err(admin) => (OperatorDirectory::hash_of_administrator(admin, &secret), "admin-token".to_owned()),
         };
+        let operator = holder.ok();
         let checked = operator.clone();
         let operator_id = operator.map(|operator| operator.id);
         let now = self.now();

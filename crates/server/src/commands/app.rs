@@ -83,12 +83,12 @@ fn on_keys(
 ) -> Result<Value> {
     data_dir::check_parts(config, false)?;
     let outcome = async_runtime()?.block_on(async {
-        let key = data_dir::master_key(config)?;
+        let master_keys = data_dir::master_keys(config)?;
         let store = match open_store(config).await {
             Err(Error::Platform(e)) if e.is_in_use() => return Ok::<_, Error>(None),
             opened => opened?,
         };
-        let keys = Keyring::new(store, &key, Arc::new(SystemClock));
+        let keys = Keyring::new(store, master_keys, Arc::new(SystemClock));
         let outcome = here(&keys).await;
         keys.close().await?;
         outcome.map(Some)

@@ -1,12 +1,13 @@
 //! `aicp backup`, `aicp restore`, `aicp backup-verify`
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use aicp_backup::{ObjectId, PassPhrase, Place, Repository, Run};
 use aicp_blobs::{BlobKey, Blobs, LocalBlobs, SHARDS, read_all};
+use aicp_platform::MasterKeys;
 use aicp_store_sqlite::{DATABASE, Moment, OBJECTS};
 use aicp_types::{Clock, SystemClock};
 use bytes::Bytes;
@@ -24,6 +25,8 @@ const FEW_PICTURES: usize = 64;
 const MAX_PASSES: usize = 5;
 /// Beginning of the name of the folder that a backup makes in the data folder.
 const STAGING: &str = "backup-";
+/// Name of the copy of the keys in that folder, which no file of a job has.
+const KEYS: &str = "master keys";
 
 /// Takes a backup of the data folder, which a server may have open.
 pub(crate) fn take(config: &Config, to: &str, keep: Option<usize>, json: bool) -> Result<()> {
@@ -86,7 +89,10 @@ async fn fill(run: &mut Run<'_>, config: &Config, bar: &ProgressBar) -> Result<(
     staging.link_job_files()?;
     // From here to the end of the copy of the last pictures, deletions wait: what the rows of the moment refer to stays.
     let hold = LocalBlobs::hold(&objects).map_err(stored)?;
+    let keys = data_dir::key_file(config);
+    let keys_before = std::fs::read_to_string(&keys).unwrap_or_default();
     let moment = Moment::begin(&config.data_dir).map_err(stored)?;
+    staging.keep_keys(&keys, &keys_before)?;
     staging.link_job_files()?;
     let pictures = moment.pictures().map_err(stored)?;
     let pictures: Vec<ObjectId> = pictures.iter().filter_map(|key| key.as_str().parse().ok()).collect();
@@ -105,9 +111,14 @@ async fn fill(run: &mut Run<'_>, config: &Config, bar: &ProgressBar) -> Result<(
     drop(moment);
     run.add_file(DATABASE, &copy).await?;
     staging.add_job_files(run).await?;
-    for path in [data_dir::key_file(config), data_dir::token_file(config)] {
+    let keys = staging.folder.join(KEYS);
+    for (name, path) in [
+        (data_dir::key_file(config), keys),
+        (data_dir::token_file(config), data_dir::token_file(config)),
+        (data_dir::earlier_tokens_file(config), data_dir::earlier_tokens_file(config)),
+    ] {
         // They may be set in the environment instead.
-        if let (Some(name), true) = (path.file_name().and_then(|name| name.to_str()), path.exists()) {
+        if let (Some(name), true) = (name.file_name().and_then(|name| name.to_str()), path.exists()) {
             run.add_file(name, &path).await?;
         }
     }
@@ -172,12 +183,29 @@ impl Staging {
         Ok(())
     }
 
+    /// Keeps the keys as of a moment: those before it, and those after it. One may be added or forgotten meanwhile.
+    fn keep_keys(&self, file: &Path, before: &str) -> Result<()> {
+        let after = match std::fs::read_to_string(file) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            read => read.map_err(Error::io(file))?,
+        };
+        let text = match (MasterKeys::parse(&after), MasterKeys::parse(before)) {
+            (Some(after), Some(before)) => format!("{}\n", after.with_others(&before).to_lines()),
+            _ => after,
+        };
+        let path = self.folder.join(KEYS);
+        let mut copy =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(Error::io(&path))?;
+        copy.write_all(text.as_bytes()).map_err(Error::io(&path))
+    }
+
     /// Adds the linked files of jobs.
     async fn add_job_files(&self, run: &mut Run<'_>) -> Result<()> {
         let folder = self.job_files.file_name().unwrap_or_default();
         for entry in std::fs::read_dir(&self.folder).map_err(Error::io(&self.folder))?.flatten() {
             let name = Path::new(folder).join(entry.file_name());
-            if let (Some(name), false) = (name.to_str(), entry.file_name() == DATABASE) {
+            if let (Some(name), false) = (name.to_str(), [DATABASE, KEYS].iter().any(|ours| entry.file_name() == *ours))
+            {
                 run.add_file(name, &entry.path()).await?;
             }
         }

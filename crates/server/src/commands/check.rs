@@ -93,7 +93,7 @@ fn embed(live: &Arc<Live>) -> Result<Vec<String>> {
     let config = live.base();
     let vision = start_vision(config, None)?;
     let result = async_runtime()?.block_on(async {
-        let token = data_dir::admin_token(config)?.token;
+        let token = data_dir::admin_token(config)?;
         let platform = open_platform(live, vision, &token, false).await?;
         let result = platform.embed_missing().await;
         platform.close().await?;

@@ -35,7 +35,7 @@ fn here(live: &Arc<Live>, to: &Path, app: &str, library: &str, templates: bool) 
     data_dir::check_parts(config, false)?;
     let vision = start_vision(config, None)?;
     runtime.block_on(async {
-        let token = data_dir::admin_token(config)?.token;
+        let token = data_dir::admin_token(config)?;
         let platform = open_platform(live, vision, &token, false).await?;
         let export = async {
             let caller = platform.local_caller_for(app).await?;

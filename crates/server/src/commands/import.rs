@@ -84,7 +84,7 @@ fn here(live: &Arc<Live>, dir: &Path, caller: &str, library: &str) -> Result<(Su
     let config = &config;
     let vision = start_vision(config, None)?;
     runtime.block_on(async {
-        let token = data_dir::admin_token(config)?.token;
+        let token = data_dir::admin_token(config)?;
         data_dir::check_parts(config, false)?;
         let platform = open_platform(live, vision, &token, false).await?;
         let caller = platform.local_caller_for(caller).await?;

@@ -12,6 +12,7 @@ pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod models;
+pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod settings;
 
@@ -28,6 +29,7 @@ use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
 use crate::config::{Config, Live};
+use crate::data_dir::AdminToken;
 use crate::{Error, Result, data_dir, engines};
 
 /// Starts inference as configured, and waits until the networks are loaded.
@@ -58,9 +60,9 @@ fn model_paths(config: &Config) -> ModelPaths {
 }
 
 /// Opens the platform on the data folder. `sweeps` tells whether abandoned pictures are looked for, which is for a server.
-async fn open_platform(live: &Arc<Live>, vision: Vision, admin_token: &str, sweeps: bool) -> Result<Platform> {
+async fn open_platform(live: &Arc<Live>, vision: Vision, admin_token: &AdminToken, sweeps: bool) -> Result<Platform> {
     let config = live.base();
-    let key = data_dir::master_key(config)?;
+    let keys = data_dir::master_keys(config)?;
     let no_index = |e| aicp_platform::Error::from(aicp_backends::Error::from(e));
     let index = LocalIndex::start(vision.dimensions()).map_err(no_index)?;
     let builtin = Builtin::new(Arc::new(vision), Arc::new(index));
@@ -71,7 +73,9 @@ async fn open_platform(live: &Arc<Live>, vision: Vision, admin_token: &str, swee
     if sweeps {
         store.keep_sweeping();
     }
-    Ok(Platform::open(store, engines, &key, admin_token, settings, Arc::new(SystemClock)).await?)
+    let platform = Platform::open(store, engines, keys, admin_token.hashes(), settings, Arc::new(SystemClock)).await?;
+    platform.keep_secrets_in(data_dir::Files::of(config));
+    Ok(platform)
 }
 
 /// Opens the store of the data folder.

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::config::{Config, Listen, Live, Service};
 use crate::connections::Connections;
 use crate::control::ControlSocket;
+use crate::data_dir::AdminToken;
 use crate::http::{self, Listener, Local, RequestHandler};
 use crate::limits::ConnectionLimits;
 use crate::proxies::Proxies;
@@ -39,7 +40,7 @@ pub(crate) fn run(live: Arc<Live>, force_new: bool) -> Result<()> {
 }
 
 /// Opens the store and fills the galleries while the networks are loaded.
-async fn load(live: &Arc<Live>, admin_token: &str) -> Result<Platform> {
+async fn load(live: &Arc<Live>, admin_token: &AdminToken) -> Result<Platform> {
     let config = live.base();
     let for_vision = config.clone();
     let starting = on_blocking_thread(move || begin_vision(&for_vision, None)).await?;
@@ -120,7 +121,7 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
     }
 
     let platform = tokio::select! {
-        loaded = load(&live, &token.token) => loaded?,
+        loaded = load(&live, &token) => loaded?,
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };

@@ -125,7 +125,7 @@ fn on_settings(
     data_dir::check_parts(config, false)?;
     let outcome = async_runtime()?.block_on(async {
         // A new folder gets its key first, without which the database would be useless.
-        data_dir::master_key(config)?;
+        data_dir::master_keys(config)?;
         let store = match open_store(config).await {
             Err(Error::Platform(e)) if e.is_in_use() => return Ok::<_, Error>(None),
             opened => opened?,

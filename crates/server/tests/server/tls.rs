@@ -192,12 +192,30 @@ fn a_certificate_is_replaced_while_the_server_runs() {
     server.signal("HUP");
     wait_until("it tells that a file is wrong", || server.log().contains("stay in force"));
     assert!(shakes(&first));
-    // The new files are noticed without a signal, too.
+    // The new files are noticed without a signal, too. A connection that is open goes on.
     let new = make(others.path(), &["localhost"]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (mut sender, connection) = runtime.block_on(async {
+        let stream = shake(&client(&first, &[], None), address, "localhost").await.expect("TLS");
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP")
+    });
+    runtime.spawn(connection);
+    let mut call = || {
+        let request = Request::get("/readyz").header("host", "localhost").body(Full::new(Bytes::new()));
+        runtime.block_on(async {
+            sender.ready().await.expect("the connection is open");
+            let answer = sender.send_request(request.expect("a request")).await.expect("an answer");
+            let status = answer.status().as_u16();
+            answer.into_body().collect().await.expect("a body");
+            status
+        })
+    };
+    assert_eq!(call(), 200);
     fs::copy(&new.1, &files.1).expect("copied");
     fs::copy(&new.0, &files.0).expect("copied");
     wait_until("it has the new certificate", || shakes(&new.0));
     assert!(!shakes(&first));
+    assert_eq!(call(), 200, "by the connection of before");
     server.assert_running();
 }
 

@@ -34,6 +34,7 @@ mod pictures;
 mod prefixes;
 mod quotas;
 mod recognitions;
+mod sealed;
 mod settings;
 mod social;
 mod tags;

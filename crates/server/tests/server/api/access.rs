@@ -12,7 +12,7 @@ use crate::pictures::obama;
 /// area, of another app with all areas, of the app itself, of the administrator, of a viewer, of an operator, and for the
 /// session of an operator without the CSRF token, in this order. Bodies are `{}`, so a caller who may call may still be told
 /// that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 10]); 128] = [
+const MATRIX: [(&str, &str, &str, [u16; 10]); 133] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
     ("listSettings", "GET", "/settings", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
@@ -21,6 +21,12 @@ const MATRIX: [(&str, &str, &str, [u16; 10]); 128] = [
     ("deleteSetting", "DELETE", "/settings/log.level?reason=x", [401, 401, 401, 403, 403, 403, 404, 403, 403, 403]),
     ("listSettingChanges", "GET", "/setting-changes", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
     ("undoSettingChange", "POST", "/setting-changes/9999/undo", [401, 401, 401, 403, 403, 403, 404, 403, 403, 403]),
+    ("listSecretKeys", "GET", "/secret-keys", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
+    ("rotateSecretKey", "POST", "/secret-keys", [401, 401, 401, 403, 403, 403, 201, 403, 403, 403]),
+    ("resealSecrets", "POST", "/secret-keys/reseal", [401, 401, 401, 403, 403, 403, 201, 403, 403, 403]),
+    ("forgetSecretKeys", "DELETE", "/secret-keys?breakLinks=x", [401, 401, 401, 403, 403, 403, 400, 403, 403, 403]),
+    // The token of the tests is set by the environment.
+    ("rotateAdminToken", "POST", "/admin-token", [401, 401, 401, 403, 403, 403, 409, 403, 403, 403]),
     ("listModels", "GET", "/models", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
     ("getVersion", "GET", "/version", [401, 401, 401, 200, 200, 200, 200, 200, 200, 200]),
     ("getStorage", "GET", "/storage", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),

@@ -18,6 +18,7 @@ pub mod quotas;
 mod recognition;
 mod recognition_log;
 mod repair;
+mod rotation;
 mod settings;
 mod statistics;
 mod webhooks;
