@@ -148,6 +148,8 @@ impl Run<'_> {
                     self.written.insert(id, format!("picture {id}"));
                     self.written_bytes += bytes;
                     self.pictures.insert(id, bytes);
+                    // It may have been gone for a while.
+                    self.snapshot.missing.remove(&id.to_string());
                 }
                 Err(fault) => drop(self.snapshot.missing.insert(id.to_string(), fault)),
             }

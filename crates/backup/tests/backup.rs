@@ -233,6 +233,19 @@ async fn a_picture_that_cannot_be_read_is_named_and_the_others_are_backed_up() {
 }
 
 #[tokio::test]
+async fn a_picture_that_was_gone_for_a_while_is_not_missing() {
+    let fixture = Fixture::new(None);
+    let repository = fixture.repository().await;
+    let id = ObjectId::of(b"back again");
+    let mut run = repository.begin("2026-01-01T00:00:00Z", "objects").await.expect("begun");
+    run.add_pictures(vec![id], async |_| Err("it is not there".to_owned()), || {}).await.expect("noted");
+    run.add_pictures(vec![id], async |_| Ok(Bytes::from_static(b"back again")), || {}).await.expect("written");
+    run.keep_pictures(&[id]);
+    let report = run.finish(None, || {}).await.expect("finished");
+    assert_eq!((report.pictures, report.missing.len()), (1, 0));
+}
+
+#[tokio::test]
 async fn neither_a_used_folder_nor_another_kind_of_folder_is_touched() {
     let fixture = Fixture::new(None);
     let taken = fixture.take(1, b"x", &[], None).await;
