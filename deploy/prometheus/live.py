@@ -196,6 +196,10 @@ class World:
         if not answer["flag"]:
             raise SystemExit(f"error: {operation}: {answer['message']}")
 
+    def back_up(self) -> None:
+        command = [self.server.binary, "backup", str(self.folder / "backup"), "--data-dir", str(self.server.folder)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
     def recognise(self) -> float:
         """Recognises a picture; returns the seconds that it took."""
         begun = time.monotonic()
@@ -232,6 +236,16 @@ def disk_nearly_full(world: World):
         os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize - 20_000_000)
     yield
     ballast.unlink()
+
+
+@contextlib.contextmanager
+def backup_old(world: World):
+    """The folder was backed up, by its own note two days ago. It is mended by a backup."""
+    world.back_up()
+    two_days_ago = time.gmtime(time.time() - 2 * 24 * 3600)
+    (world.disk / "data" / "last-backup").write_text(time.strftime("%Y-%m-%dT%H:%M:%SZ", two_days_ago))
+    yield
+    world.back_up()
 
 
 @contextlib.contextmanager
@@ -337,6 +351,7 @@ def down(world: World):
 FAULTS = (
     ("AicpNotReady", not_ready, ()),
     ("AicpDiskNearlyFull", disk_nearly_full, ()),
+    ("AicpBackupOld", backup_old, ()),
     ("AicpEngineDown", engine_down, ()),
     ("AicpOutboxOld", outbox_old, ("AicpEngineDown",)),
     ("AicpFilesScarce", files_scarce, ()),

@@ -150,6 +150,23 @@ pub(crate) fn key_file(config: &Config) -> PathBuf {
     config.data_dir.join(KEY_FILE)
 }
 
+/// Notes that the folder was backed up as it was at this moment, in RFC 3339. Whoever can't note it has a backup still.
+pub(crate) fn note_backup(config: &Config, moment: &str) {
+    let path = backup_file(&config.data_dir);
+    let part = path.with_extension(format!("part-{}", std::process::id()));
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&part);
+    let noted = file.and_then(|mut file| writeln!(file, "{moment}")).and_then(|()| std::fs::rename(&part, &path));
+    if let Err(e) = noted {
+        tracing::warn!(path = %path.display(), error = %e, "the moment of the backup can't be noted");
+    }
+}
+
+/// Returns the path of the note of the last backup.
+pub(crate) fn backup_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("last-backup")
+}
+
 /// Returns the path of the stored admin token.
 pub(crate) fn token_file(config: &Config) -> PathBuf {
     config.data_dir.join(TOKEN_FILE)

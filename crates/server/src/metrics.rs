@@ -3,10 +3,12 @@
 
 use std::fs;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use aicp_platform::Platform;
+use aicp_types::UnixMillis;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
@@ -16,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::commands::about::BUILD;
 use crate::connections::Connections;
 use crate::proxies::Proxies;
-use crate::{Error, Result};
+use crate::{Error, Result, data_dir};
 
 /// Path of the metrics.
 pub(crate) const PATH: &str = "/metrics";
@@ -38,18 +40,21 @@ const RARE: [&str; 3] =
 const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+/// The note of the last backup.
+static LAST_BACKUP: OnceLock<PathBuf> = OnceLock::new();
 
 /// Starts to count. What happened before is not counted.
 ///
 /// # Errors
 /// [`Error::Runtime`].
-pub(crate) fn start() -> Result<()> {
+pub(crate) fn start(data_dir: &Path) -> Result<()> {
     let failed = |e: metrics_exporter_prometheus::BuildError| Error::Runtime(std::io::Error::other(e));
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
         .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_writes".to_owned()), &WRITES));
     let handle = builder.and_then(PrometheusBuilder::install_recorder).map_err(failed)?;
     let _ = RECORDER.set(handle);
+    let _ = LAST_BACKUP.set(data_dir::backup_file(data_dir));
     describe();
     // An alert on what grows must see the time before, too.
     for name in RARE {
@@ -88,6 +93,7 @@ fn describe() {
     describe_counter!("aicp_address_refused_total", "Requests over the limit of calls per address.");
     describe_gauge!("aicp_jobs_running", "Jobs that run.");
     describe_gauge!("aicp_connections_open", "Open connections.");
+    describe_gauge!("aicp_backup_age_seconds", Unit::Seconds, "Age of the last backup, once there is one.");
     describe_gauge!("aicp_ready", "Whether the server is ready.");
     describe_gauge!("aicp_memory_bytes", Unit::Bytes, "Resident memory of the process.");
     describe_gauge!("aicp_open_files", "Open files of the process.");
@@ -154,6 +160,7 @@ pub(crate) async fn answer(
     };
     collect(platform).await;
     collect_process();
+    collect_backup(platform.now());
     gauge!("aicp_ready").set(f64::from(u8::from(is_ready)));
     gauge!("aicp_connections_open").set(connections.open() as f64);
     *response.body_mut() = handle.render().into();
@@ -190,6 +197,16 @@ async fn collect(platform: &Platform) {
         if let Some(is_up) = engine.is_up {
             gauge!("aicp_engine_up", "engine" => name).set(f64::from(u8::from(is_up)));
         }
+    }
+}
+
+/// Tells the age of the last backup. Before the first one there is nothing to tell.
+fn collect_backup(now: UnixMillis) {
+    let noted = LAST_BACKUP.get().and_then(|path| fs::read_to_string(path).ok());
+    let taken = noted.and_then(|text| text.trim().parse::<jiff::Timestamp>().ok());
+    if let Some(taken) = taken {
+        let age = now.get().saturating_sub(taken.as_millisecond());
+        gauge!("aicp_backup_age_seconds").set(age as f64 / 1000.0);
     }
 }
 

@@ -31,11 +31,11 @@ const KEYS: &str = "master keys";
 /// Takes a backup of the data folder, which a server may have open.
 pub(crate) fn take(config: &Config, to: &str, keep: Option<usize>, json: bool) -> Result<()> {
     data_dir::check_parts(config, false)?;
+    let created = now();
     let report = async_runtime()?.block_on(async {
         let phrase = pass_phrase(config)?;
         let place = Place::open(to, &config.backup)?;
         let repository = Repository::open_or_create(place, phrase.as_ref()).await?;
-        let created = now();
         let mut run = repository.begin(&created, OBJECTS).await?;
         let bar = progress("backup");
         match fill(&mut run, config, &bar).await {
@@ -65,7 +65,10 @@ pub(crate) fn take(config: &Config, to: &str, keep: Option<usize>, json: bool) -
         report.missing.iter().try_for_each(|(key, fault)| writeln!(out, "WRONG    picture {key}: {fault}"))
     })?;
     match report.missing.len() + report.damaged_snapshots.len() {
-        0 => Ok(()),
+        0 => {
+            data_dir::note_backup(config, &created);
+            Ok(())
+        }
         wrong => Err(Error::IncompleteBackup(wrong)),
     }
 }

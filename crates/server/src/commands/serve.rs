@@ -90,7 +90,7 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
     // What listeners and interfaces are made of changes with a restart only.
     let config = live.base();
     config.refuse_open_network()?;
-    metrics::start()?;
+    metrics::start(&config.data_dir)?;
     let traces = traces::start(&config.tracing)?;
     let begun = Instant::now();
     let limits = ConnectionLimits::new(&config.http)?;

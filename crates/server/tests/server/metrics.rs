@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::fixture::{Server, Setup, TOKEN, wait_until, workspace};
+use crate::fixture::{Ran, Server, Setup, TOKEN, aicp, wait_until, workspace};
 use crate::http::{Answer, send};
 use crate::pictures::{base64, biden, no_face, obama};
 
@@ -166,7 +166,10 @@ fn writes_that_wait_for_an_engine_show() {
     assert!(of_engine("aicp_outbox_waiting") > Some(0.0));
     wait_until("the oldest write ages", || of_engine("aicp_outbox_age_seconds") > Some(0.0));
 
-    // Every metric that an alert or a dashboard looks at is there from the start, or with the first picture and search.
+    // Every metric that an alert or a dashboard looks at is there from the start, or with the first picture, search and backup.
+    assert_eq!(values(&server).get("aicp_backup_age_seconds"), None);
+    let temp = tempfile::tempdir().expect("a temp dir");
+    Ran::successful(aicp(["backup", "--data-dir"]).arg(server.data_dir()).arg(temp.path().join("backup")));
     server.admin(0).post("/aicp/face/detect", &json!({"image": base64(&obama())})).data();
     server.admin(0).post("/aicp/face/addBase", &json!({"groupId": "g", "dbName": "g"})).data();
     server.admin(0).post("/aicp/face/recognition", &json!({"groupId": "g", "image": base64(&obama())})).data();
