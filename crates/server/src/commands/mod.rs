@@ -67,13 +67,15 @@ async fn open_platform(live: &Arc<Live>, vision: Vision, admin_token: &AdminToke
     let index = LocalIndex::start(vision.dimensions()).map_err(no_index)?;
     let builtin = Builtin::new(Arc::new(vision), Arc::new(index));
     let store = open_store(config).await?;
-    let settings = LiveSettings::new(Arc::<Live>::clone(live), stored_settings(&store).await?);
+    let settings =
+        LiveSettings::new(Arc::<Live>::clone(live), stored_settings(&store).await.map_err(of_database(config))?);
     let (engines, replaceable) = engines::open(&live.load().engines, builtin)?;
     live.follow_with_engines(replaceable);
     if sweeps {
         store.keep_sweeping();
     }
-    let platform = Platform::open(store, engines, keys, admin_token.hashes(), settings, Arc::new(SystemClock)).await?;
+    let platform = Platform::open(store, engines, keys, admin_token.hashes(), settings, Arc::new(SystemClock)).await;
+    let platform = platform.map_err(of_database(config))?;
     platform.keep_secrets_in(data_dir::Files::of(config));
     Ok(platform)
 }
@@ -81,14 +83,15 @@ async fn open_platform(live: &Arc<Live>, vision: Vision, admin_token: &AdminToke
 /// Opens the store of the data folder.
 async fn open_store(config: &Config) -> Result<Store> {
     let opened = aicp_store_sqlite::open(&config.data_dir, Arc::new(SystemClock)).await;
-    opened.map_err(|source| {
-        let is_database_error = source.is_database_error();
-        let source = aicp_platform::Error::from(source);
-        match is_database_error {
-            true => Error::Database { path: config.data_dir.join(data_dir::DATABASE), source },
-            false => source.into(),
-        }
-    })
+    opened.map_err(|e| of_database(config)(e.into()))
+}
+
+/// Names the database, if that is what failed.
+fn of_database(config: &Config) -> impl Fn(aicp_platform::Error) -> Error {
+    move |source| match source.is_database_error() {
+        true => Error::Database { path: config.data_dir.join(data_dir::DATABASE), source },
+        false => source.into(),
+    }
 }
 
 fn async_runtime() -> Result<Runtime> {
