@@ -17,8 +17,6 @@ mod runner;
 mod uploads;
 mod zip;
 
-use std::path::PathBuf;
-
 use aicp_store::{Act, JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob, Tx};
 use aicp_types::{JobId, LibraryId, PublicId, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -27,7 +25,7 @@ pub use export::{ExportContent, ExportFile};
 pub use import::ImportSource;
 pub(crate) use resealing::{fail, replace_resealing, resealing_input};
 pub(crate) use runner::Jobs;
-pub use uploads::Upload;
+pub use uploads::{Upload, archive_of_export, folder_of_jobs};
 
 use crate::audit::state;
 use crate::error::or_missing;
@@ -490,9 +488,4 @@ async fn insert(tx: &mut Tx, new: NewJob, most: u64, act: Act) -> Result<JobRow>
     let after = state(&serde_json::json!({ "kind": job.kind, "library": library }));
     tx.append_act(Act { target: format!("job {}", job.id), after, ..act }).await?;
     Ok(job)
-}
-
-/// Returns the folder of the jobs below a data folder.
-pub fn folder_of_jobs(data_dir: &std::path::Path) -> PathBuf {
-    data_dir.join("jobs")
 }

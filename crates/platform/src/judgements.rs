@@ -4,7 +4,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use aicp_backends::is_recognisable_enough;
-use aicp_store::{Algorithm, UnjudgedFace};
+use aicp_store::{Algorithm, PicturedFace};
 use aicp_types::FaceId;
 use tokio::sync::watch;
 
@@ -63,12 +63,12 @@ pub(crate) async fn judge_all(inner: Weak<Inner>, mut stop: watch::Receiver<bool
 }
 
 impl Platform {
-    async fn unjudged_faces(&self, algorithm: &Algorithm, after: FaceId) -> Result<Vec<UnjudgedFace>> {
+    async fn unjudged_faces(&self, algorithm: &Algorithm, after: FaceId) -> Result<Vec<PicturedFace>> {
         Ok(self.inner.store.rows().await?.unjudged_faces(algorithm, after, BATCH).await?)
     }
 
     /// Judges one face and stores the judgement. The index follows: it drops the face if that is not recognisable.
-    async fn judge(&self, face: &UnjudgedFace) -> Result<bool> {
+    async fn judge(&self, face: &PicturedFace) -> Result<bool> {
         let store = &self.inner.store;
         let picture = store.picture(&face.picture_key).await?;
         let recognisability = self.inner.builtin.recognisability(picture).await?;

@@ -96,7 +96,8 @@ pub use events::{EventBatch, EventStream, Woken};
 pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGate};
 pub use idempotency::{IDEMPOTENCY_KEYS_KEPT, KnownRequest};
 pub use jobs::{
-    ExportContent, ExportFile, ImportSource, Item, ItemDetail, Job, JobKind, JobQuery, Upload, folder_of_jobs,
+    ExportContent, ExportFile, ImportSource, Item, ItemDetail, Job, JobKind, JobQuery, Upload, archive_of_export,
+    folder_of_jobs,
 };
 pub use keys::{
     AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyState, KeyText, Keyring, NewKey, QuotaError, SignatureUse,

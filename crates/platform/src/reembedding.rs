@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aicp_backends::{BUILTIN, Photo, Priority, Terms};
-use aicp_store::{NewTemplate, UnjudgedFace};
+use aicp_store::{NewTemplate, PicturedFace};
 use aicp_types::FaceId;
 
 use crate::{Error, Missing, Platform, Refusal, Result};
@@ -47,7 +47,7 @@ impl Platform {
         }
     }
 
-    async fn embed(&self, face: &UnjudgedFace) -> Result<()> {
+    async fn embed(&self, face: &PicturedFace) -> Result<()> {
         let picture = self.inner.store.picture(&face.picture_key).await.map_err(|_| Missing::Picture)?;
         // Whether a face is recognisable enough is asked when it is searched.
         let terms = Terms { priority: Priority::Own, least_recognisability: 0.0 };

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -19,7 +19,6 @@ const PAGES_PER_STEP: i32 = 4096;
 #[derive(Debug)]
 pub struct Moment {
     connection: Connection,
-    path: PathBuf,
 }
 
 impl Moment {
@@ -39,7 +38,7 @@ impl Moment {
             let _: i64 = connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?;
             Ok(connection)
         };
-        Ok(Self { connection: begin().map_err(error)?, path })
+        Ok(Self { connection: begin().map_err(error)? })
     }
 
     /// Returns the version of the schema.
@@ -111,11 +110,6 @@ impl Moment {
             }
         };
         copy().map_err(error)
-    }
-
-    /// Returns the path of the database.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 

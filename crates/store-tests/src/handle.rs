@@ -13,8 +13,8 @@ use aicp_store::{
     Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter, LogFilter, LoggedCall, LostFriends,
     Members, NewAccount, NewConsoleUser, NewFace, NewJob, NewKey, NewLibrary, NewOperatorToken, NewPerson,
     OffsetPeriod, Operator, OperatorToken, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Person,
-    PersonChanges, PersonFilter, PersonKeys, PersonOrder, Quota, RangePart, RelatedFilter, Result, Solution, Store,
-    StoredApp, SumUnit, SyncRelation, UnjudgedFace, UsedSignature,
+    PersonChanges, PersonFilter, PersonKeys, PersonOrder, PicturedFace, Quota, RangePart, RelatedFilter, Result,
+    Solution, Store, StoredApp, SumUnit, SyncRelation, UsedSignature,
 };
 use aicp_types::{
     AccountId, AuditId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, JobId, KeyId, LibraryId, OperatorId,
@@ -104,7 +104,7 @@ reads! {
     has_picture_in_library(library: LibraryId, token: &str) -> bool;
     has_picture(person: PersonId, key: &str) -> bool;
     directory_page(library: LibraryId, filter: DirectoryFilter<'_>, page: Page) -> (u64, Vec<DirectoryEntry>);
-    unjudged_faces(algorithm: &Algorithm, after: FaceId, limit: u64) -> Vec<UnjudgedFace>;
+    unjudged_faces(algorithm: &Algorithm, after: FaceId, limit: u64) -> Vec<PicturedFace>;
     group(kind: GroupKind, library: LibraryId, id: GroupId) -> Option<Group>;
     groups(kind: GroupKind, library: LibraryId, page: Page) -> (u64, Vec<Group>);
     groups_of_person(person: PersonId, page: Page) -> (u64, Vec<Group>);

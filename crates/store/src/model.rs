@@ -332,9 +332,9 @@ impl fmt::Debug for NewTemplate {
     }
 }
 
-/// A face whose template was stored before its recognisability was judged.
+/// A face with its picture, from which something is to be computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnjudgedFace {
+pub struct PicturedFace {
     /// The face.
     pub face_id: FaceId,
     /// Library that the face is in.

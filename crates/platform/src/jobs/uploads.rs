@@ -145,6 +145,16 @@ pub(super) fn export_name(job: JobId) -> String {
     format!("export-{job}.{ARCHIVE}")
 }
 
+/// Returns the folder of the jobs below a data folder.
+pub fn folder_of_jobs(data_dir: &Path) -> PathBuf {
+    data_dir.join("jobs")
+}
+
+/// Returns the path of the archive of an export in a data folder.
+pub fn archive_of_export(data_dir: &Path, job: JobId) -> PathBuf {
+    folder_of_jobs(data_dir).join(export_name(job))
+}
+
 /// An archive that is being received. Dropping it deletes the file.
 pub struct Upload {
     path: PathBuf,

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{async_runtime, open_store};
+use super::{async_runtime, open_store_unless_served};
 use crate::config::Config;
 use crate::{Error, Result, control, data_dir};
 
@@ -84,10 +84,7 @@ fn on_keys(
     data_dir::check_parts(config, false)?;
     let outcome = async_runtime()?.block_on(async {
         let master_keys = data_dir::master_keys(config)?;
-        let store = match open_store(config).await {
-            Err(Error::Platform(e)) if e.is_in_use() => return Ok::<_, Error>(None),
-            opened => opened?,
-        };
+        let Some(store) = open_store_unless_served(config).await? else { return Ok::<_, Error>(None) };
         let keys = Keyring::new(store, master_keys, Arc::new(SystemClock));
         let outcome = here(&keys).await;
         keys.close().await?;

@@ -6,7 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use aicp_platform::{ExportContent, folder_of_jobs};
+use aicp_platform::{ExportContent, archive_of_export};
+use aicp_types::JobId;
 use serde_json::json;
 use zip::ZipArchive;
 
@@ -44,7 +45,7 @@ fn here(live: &Arc<Live>, to: &Path, app: &str, library: &str, templates: bool) 
             // A server that is started after this process was killed leaves it alone, unless somebody resumes it.
             platform.pause_job(&caller, job.id).await?;
             platform.complete_job(job.id).await?;
-            let written = take(config, &job.id.to_string(), to);
+            let written = take(config, job.id, to);
             platform.delete_job(&caller, job.id).await?;
             written
         };
@@ -57,15 +58,16 @@ fn here(live: &Arc<Live>, to: &Path, app: &str, library: &str, templates: bool) 
 fn on_server(config: &Config, server: &Server, to: &Path, app: &str, library: &str, templates: bool) -> Result<()> {
     let known = server.call("GET", &format!("/libraries?appId={}&groupId={}", escaped(app), escaped(library)), None)?;
     let missing = || Error::Server(format!("app {app} has no library {library}"));
-    let id = known["items"][0]["id"].as_str().ok_or_else(missing)?;
+    let library = known["items"][0]["id"].as_str().ok_or_else(missing)?;
     let new = json!({"pictures": true, "templates": templates});
-    let job = text(&server.call("POST", &format!("/libraries/{id}/exports"), Some(new))?["id"])?;
-    let path = format!("/jobs/{job}");
+    let job = text(&server.call("POST", &format!("/libraries/{library}/exports"), Some(new))?["id"])?;
+    let id = JobId::parse(&job).ok_or_else(|| Error::Server("the server answers something else".to_owned()))?;
+    let path = format!("/jobs/{id}");
     let progress = bar();
     let last = ended(server, &path, |total, done, failed| show(&progress, total, done, failed))?;
     progress.finish_and_clear();
     let written = match last["state"].as_str() {
-        Some("done") => take(config, &job, to),
+        Some("done") => take(config, id, to),
         _ => Err(Error::Server(last["error"].as_str().unwrap_or("the export did not end").to_owned())),
     };
     server.call("DELETE", &path, None)?;
@@ -73,8 +75,8 @@ fn on_server(config: &Config, server: &Server, to: &Path, app: &str, library: &s
 }
 
 /// Takes the archive of a job out of the data folder.
-fn take(config: &Config, job: &str, to: &Path) -> Result<()> {
-    let archive = folder_of_jobs(&config.data_dir).join(format!("export-{job}.zip"));
+fn take(config: &Config, job: JobId, to: &Path) -> Result<()> {
+    let archive = archive_of_export(&config.data_dir, job);
     let mut part = to.as_os_str().to_owned();
     part.push(format!(".part-{}", std::process::id()));
     let part = PathBuf::from(part);

@@ -86,6 +86,14 @@ async fn open_store(config: &Config) -> Result<Store> {
     opened.map_err(|e| of_database(config)(e.into()))
 }
 
+/// Opens the store of the data folder; `None` if a server has it open.
+async fn open_store_unless_served(config: &Config) -> Result<Option<Store>> {
+    match open_store(config).await {
+        Err(Error::Platform(e)) if e.is_in_use() => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
 /// Names the database, if that is what failed.
 fn of_database(config: &Config) -> impl Fn(aicp_platform::Error) -> Error {
     move |source| match source.is_database_error() {

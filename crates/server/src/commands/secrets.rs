@@ -11,7 +11,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::app::{Server, as_json, from_json, print};
-use super::{async_runtime, open_store};
+use super::{async_runtime, open_store_unless_served};
 use crate::config::Config;
 use crate::{Error, Result, data_dir};
 
@@ -201,10 +201,7 @@ fn on_secrets(
     let outcome = async_runtime()?.block_on(async {
         // A new folder gets its key first, without which the database would be useless.
         data_dir::master_keys(config)?;
-        let store = match open_store(config).await {
-            Err(Error::Platform(e)) if e.is_in_use() => return Ok::<_, Error>(None),
-            opened => opened?,
-        };
+        let Some(store) = open_store_unless_served(config).await? else { return Ok::<_, Error>(None) };
         // Read once more: nobody else changes them while the folder is ours.
         let keys = data_dir::master_keys(config)?;
         let editor = SecretEditor::new(store, keys, data_dir::Files::of(config), Arc::new(SystemClock));

@@ -10,7 +10,7 @@ use aicp_types::{SettingChangeId, SystemClock};
 use serde_json::{Value, json};
 
 use super::app::{Server, as_json, escaped, from_json, print};
-use super::{async_runtime, open_store};
+use super::{async_runtime, open_store_unless_served};
 use crate::config::Live;
 use crate::{Error, Result, data_dir};
 
@@ -126,10 +126,7 @@ fn on_settings(
     let outcome = async_runtime()?.block_on(async {
         // A new folder gets its key first, without which the database would be useless.
         data_dir::master_keys(config)?;
-        let store = match open_store(config).await {
-            Err(Error::Platform(e)) if e.is_in_use() => return Ok::<_, Error>(None),
-            opened => opened?,
-        };
+        let Some(store) = open_store_unless_served(config).await? else { return Ok::<_, Error>(None) };
         let editor = SettingEditor::new(store, Arc::<Live>::clone(live), Arc::new(SystemClock));
         let outcome = here(&editor).await;
         editor.close().await?;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::mpsc;
 
-use aicp_store::{ChangeKind, NewFace, NewTemplate, TemplateRow, UnjudgedFace};
+use aicp_store::{ChangeKind, NewFace, NewTemplate, PicturedFace, TemplateRow};
 use aicp_types::FaceId;
 
 use crate::Harness;
@@ -44,7 +44,7 @@ pub async fn what_is_not_judged_is_told_page_by_page_until_it_is(harness: Box<dy
     for (i, picture) in ["p", "q", "r"].into_iter().enumerate() {
         let new = face(&[i as f32 + 1.0, 0.0], None);
         let (_, face) = f.store.enrol(library.id, new_person(), new, bytes(picture)).await.expect("enrol");
-        unjudged.push(UnjudgedFace { face_id: face.id, library_id: library.id, picture_key: key(picture) });
+        unjudged.push(PicturedFace { face_id: face.id, library_id: library.id, picture_key: key(picture) });
     }
     f.store.enrol(library.id, new_person(), face(&[4.0, 0.0], Some(1.0)), bytes("s")).await.expect("enrol");
     let ask = async |after, limit| f.store.unjudged_faces(&algorithm("1"), after, limit).await.expect("a read");

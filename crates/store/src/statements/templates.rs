@@ -8,7 +8,7 @@ use aicp_types::{FaceId, LibraryId, PersonId};
 use super::convert::{blob_from_vector, saturating_i64, vector_from_blob};
 use crate::pictures::md5_hex;
 use crate::sql;
-use crate::{AddedFace, Algorithm, Change, NewTemplate, Result, Rows, TemplateRow, Tx, UnjudgedFace};
+use crate::{AddedFace, Algorithm, Change, NewTemplate, PicturedFace, Result, Rows, TemplateRow, Tx};
 
 impl Rows<'_> {
     /// Returns faces with a template of this algorithm and without a judged recognisability, by ascending row id: the
@@ -18,7 +18,7 @@ impl Rows<'_> {
         algorithm: &Algorithm,
         after: FaceId,
         limit: u64,
-    ) -> Result<Vec<UnjudgedFace>> {
+    ) -> Result<Vec<PicturedFace>> {
         let query = sql::query_as(
             "SELECT face.id, person.library_id, face.picture_key
              FROM template JOIN face ON face.id = template.face_id JOIN person ON person.id = face.person_id
@@ -27,8 +27,12 @@ impl Rows<'_> {
              ORDER BY template.face_id LIMIT $5",
         );
         let query = query.bind(after).bind(&algorithm.name).bind(&algorithm.provider).bind(&algorithm.version);
-        let rows: Vec<(FaceId, LibraryId, String)> = query.bind(saturating_i64(limit)).fetch_all(&mut *self.db).await?;
-        let face = |(face_id, library_id, picture_key)| UnjudgedFace { face_id, library_id, picture_key };
+        self.pictured_faces(query.bind(saturating_i64(limit))).await
+    }
+
+    async fn pictured_faces(&mut self, query: sql::Query<(FaceId, LibraryId, String)>) -> Result<Vec<PicturedFace>> {
+        let rows = query.fetch_all(&mut *self.db).await?;
+        let face = |(face_id, library_id, picture_key)| PicturedFace { face_id, library_id, picture_key };
         Ok(rows.into_iter().map(face).collect())
     }
 
@@ -40,7 +44,7 @@ impl Rows<'_> {
         algorithm: &Algorithm,
         after: FaceId,
         limit: u64,
-    ) -> Result<Vec<UnjudgedFace>> {
+    ) -> Result<Vec<PicturedFace>> {
         let query = sql::query_as(
             "SELECT face.id, person.library_id, face.picture_key
              FROM face JOIN person ON person.id = face.person_id JOIN library ON library.id = person.library_id
@@ -51,9 +55,7 @@ impl Rows<'_> {
         );
         let query = query.bind(engine).bind(after);
         let query = query.bind(&algorithm.name).bind(&algorithm.provider).bind(&algorithm.version);
-        let rows: Vec<(FaceId, LibraryId, String)> = query.bind(saturating_i64(limit)).fetch_all(&mut *self.db).await?;
-        let face = |(face_id, library_id, picture_key)| UnjudgedFace { face_id, library_id, picture_key };
-        Ok(rows.into_iter().map(face).collect())
+        self.pictured_faces(query.bind(saturating_i64(limit))).await
     }
 
     /// Returns the templates of an algorithm of the people of a library from one row id to another, by person.

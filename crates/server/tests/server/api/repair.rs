@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::Rest;
 use super::moving::with_people;
-use super::{Rest, text};
 use crate::fixture::{Ran, Setup, TOKEN, aicp};
 
 fn check(data_dir: &Path, extra: &[&str]) -> Command {
@@ -91,9 +91,8 @@ fn what_is_damaged_is_repaired_and_answers_are_those_of_before() {
     assert_eq!(report.json()["findings"], json!([]));
     let server = Setup::new(&["auto"]).data_dir(&data_dir).start();
     assert_eq!(Rest::admin(&server).everything(&library), before);
-    // Ids go on behind those that were used.
-    let new = Rest::admin(&server).person(&library, &[("name", "new")], &crate::pictures::biden());
-    assert!(text(&new["id"]).len() > 10);
+    // A further person gets an id behind those that were used, which the check below would find otherwise.
+    Rest::admin(&server).person(&library, &[("name", "new")], &crate::pictures::biden());
     server.stop();
     assert_eq!(Ran::successful(&mut check(&data_dir, &[])).json()["findings"], json!([]));
 }
