@@ -1,0 +1,6 @@
+import type zh from "../zh/jobs";
+import type { Same } from "../same";
+
+export default {
+  title: "Jobs",
+} satisfies Same<typeof zh>;

@@ -1,0 +1,36 @@
+import type zh from "../zh/shell";
+import type { Same } from "../same";
+
+export default {
+  brand: "AICP",
+  navigation: "Main navigation",
+  skip: "Skip to content",
+  openMenu: "Open the menu",
+  language: "Language",
+  signOut: "Sign out",
+  adminToken: "Admin token",
+  accountOf: "Signed in: {{name}}",
+  theme: { title: "Theme", system: "As the system", light: "Light", dark: "Dark" },
+  role: { admin: "admin", operator: "operator", viewer: "viewer" },
+  section: { work: "Faces", run: "Running", connect: "Connecting", manage: "Managing" },
+  menu: {
+    overview: "Overview",
+    try: "Try it",
+    libraries: "Libraries and people",
+    recognitions: "Recognition log",
+    friends: "Friends",
+    statistics: "Statistics",
+    calls: "Calls",
+    jobs: "Jobs",
+    engines: "Engines and outbox",
+    apps: "Apps and grants",
+    webhooks: "Webhooks",
+    api: "API",
+    operators: "Operators",
+    audit: "Audit log",
+    settings: "Settings",
+    models: "Models and licences",
+    account: "My account",
+  },
+  fault: { title: "The page failed", reload: "Load it again" },
+} satisfies Same<typeof zh>;

@@ -1,0 +1,6 @@
+import type zh from "../zh/webhooks";
+import type { Same } from "../same";
+
+export default {
+  title: "Webhooks",
+} satisfies Same<typeof zh>;

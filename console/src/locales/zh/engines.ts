@@ -1,0 +1,3 @@
+export default {
+  title: "引擎与待发队列",
+};

@@ -1,0 +1,28 @@
+export default {
+  score: "综合质量",
+  notRecognisable: "这张人脸无法辨认身份，不能注册，也不会被识别",
+  lacks: "主要不足：{{what}}。",
+  and: "、",
+  cover: { mouth: "口鼻被遮挡。", eyes: "眼部被遮挡。", half: "半张脸被遮挡。" },
+  scale: {
+    match: "相似度 {{similarity}} ≥ 阈值 {{threshold}}，判定为同一人",
+    noMatch: "相似度 {{similarity}} < 阈值 {{threshold}}，判定为不同的人",
+  },
+  components: {
+    interEyeDistance: "两眼间距",
+    headPose: "头部姿态",
+    sharpness: "清晰度",
+    luminance: "亮度",
+    dynamicRange: "明暗层次",
+    overExposurePrevention: "无过曝",
+    underExposurePrevention: "无欠曝",
+    illuminationUniformity: "光照均匀",
+    crop: "四周留白",
+    confidence: "人脸置信度",
+    landmarkAgreement: "关键点一致",
+    uncovered: "无遮挡",
+    embeddingLength: "特征强度",
+    distinctness: "特征区分度",
+    recognisability: "可识别性",
+  },
+};

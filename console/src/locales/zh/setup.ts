@@ -1,0 +1,3 @@
+export default {
+  title: "初始设置",
+};

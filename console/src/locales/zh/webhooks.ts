@@ -1,0 +1,3 @@
+export default {
+  title: "事件推送",
+};

@@ -1,0 +1,7 @@
+import { useTranslation } from "react-i18next";
+import { Page } from "../../shared/Page";
+
+export default function CallsPage() {
+  const { t } = useTranslation("statistics");
+  return <Page title={t("title")}>{null}</Page>;
+}
