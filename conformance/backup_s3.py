@@ -162,7 +162,6 @@ def main() -> int:
                 check("first backup", first.returncode == 0, first.stderr)
                 for path in PEOPLE[3:]:
                     enrol(server, library, path)
-                time.sleep(1.1)
                 second = aicp("backup", place, "--data-dir", data, "--json", **settings)
                 check("second backup", second.returncode == 0, second.stderr)
                 if first.returncode or second.returncode:

@@ -252,8 +252,6 @@ def run(binary: str, is_short: bool) -> Report:
             one, miss = take(binary, server.folder, backup)
             taken += [] if miss else [one]
             misses += [miss] if miss else []
-            # The name of a snapshot tells its second.
-            time.sleep(1.1)
         is_over.set()
         for thread in threads:
             thread.join()

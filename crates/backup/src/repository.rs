@@ -147,14 +147,14 @@ impl Repository {
         Ok(snapshot)
     }
 
-    /// Writes a snapshot.
+    /// Writes a snapshot. Its name comes after those of all others.
     pub(crate) async fn put_snapshot(&self, snapshot: &Snapshot) -> Result<SnapshotId> {
         let bytes = serde_json::to_vec(snapshot).map_err(|e| Error::Damaged(e.to_string()))?;
         let stored = match &self.cipher {
             Some(cipher) => cipher.seal(&self.id, &bytes)?,
             None => bytes.into(),
         };
-        let id = SnapshotId::new(&snapshot.created, &stored);
+        let id = SnapshotId::new(snapshot.created, &self.snapshots().await?, &stored);
         self.place.put(&id.path(), stored).await?;
         Ok(id)
     }

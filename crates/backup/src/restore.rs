@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -22,8 +23,8 @@ use crate::{Error, Repository, Result};
 pub struct Restored {
     /// The snapshot.
     pub snapshot: SnapshotId,
-    /// Its moment, in RFC 3339.
-    pub created: String,
+    /// Its moment.
+    pub created: Timestamp,
     /// Number of files.
     pub files: u64,
     /// Number of pictures.
@@ -75,7 +76,7 @@ impl Repository {
         let sizes = snapshot.files.iter().map(|file| file.bytes).chain(pictures.iter().map(|(_, bytes)| *bytes));
         let restored = Restored {
             snapshot: id.clone(),
-            created: snapshot.created.clone(),
+            created: snapshot.created,
             files: snapshot.files.len() as u64,
             pictures: pictures.len() as u64,
             bytes: sizes.fold(0, u64::saturating_add),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Component, Path};
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::objects::ObjectId;
@@ -13,6 +14,8 @@ use crate::{Error, Result};
 pub(crate) const FOLDER: &str = "snapshots";
 /// Digits of the hash in the name of a snapshot.
 const HASH_DIGITS: usize = 16;
+/// Form of the moment in the name of a snapshot, in UTC.
+const MOMENT: &str = "%Y%m%dT%H%M%S.%3fZ";
 
 /// Content of a snapshot.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,8 +23,8 @@ const HASH_DIGITS: usize = 16;
 pub struct Snapshot {
     /// SHA-256 of the header of the repository, so that a damaged header is noticed.
     pub(crate) header: ObjectId,
-    /// Moment of the snapshot, in RFC 3339.
-    pub created: String,
+    /// Moment of the snapshot.
+    pub created: Timestamp,
     /// Facts that the program noted, such as its version; not needed to restore.
     pub about: BTreeMap<String, String>,
     /// The files.
@@ -72,16 +75,28 @@ impl Snapshot {
 }
 
 /// Name of a snapshot: its moment and the beginning of the hash of what is stored, such as
-/// `20261129T201530Z-0123456789abcdef`. Names sort by time.
+/// `20261129T201530.500Z-0123456789abcdef`. Names sort in the order of writing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct SnapshotId(String);
 
 impl SnapshotId {
-    /// Names a snapshot of this moment, in RFC 3339, that is stored as `bytes`.
-    pub(crate) fn new(created: &str, bytes: &[u8]) -> Self {
-        let moment: String = created.chars().filter(|c| !matches!(c, '-' | ':')).collect();
-        Self(format!("{moment}-{}", Self::digits(bytes)))
+    /// Names a snapshot of this moment that is stored as `bytes`, after `others`. If the clock was set back, or is too coarse,
+    /// the name has the moment after the latest of the others.
+    pub(crate) fn new(created: Timestamp, others: &[Self], bytes: &[u8]) -> Self {
+        let next = |id: &Self| id.moment()?.checked_add(SignedDuration::from_millis(1)).ok();
+        let moment = others.iter().filter_map(next).fold(created, Timestamp::max);
+        Self(format!("{}-{}", moment.strftime(MOMENT), Self::digits(bytes)))
+    }
+
+    /// Returns the moment of a name, or `None` if the name is of another form.
+    fn moment(&self) -> Option<Timestamp> {
+        let (moment, _) = self.0.rsplit_once('-')?;
+        jiff::civil::DateTime::strptime(MOMENT, moment)
+            .ok()?
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()
+            .map(|zoned| zoned.timestamp())
     }
 
     /// Returns the name that a path in a repository stands for.

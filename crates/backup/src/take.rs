@@ -8,6 +8,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -61,13 +62,13 @@ pub struct Report {
 }
 
 impl Repository {
-    /// Begins a snapshot of this moment (RFC 3339, UTC, whole seconds), whose pictures are restored to a folder of this name.
+    /// Begins a snapshot of this moment, whose pictures are restored to a folder of this name.
     /// Locks the repository until the run ends.
     ///
     /// # Errors
     /// [`Error::Locked`](crate::Error::Locked), [`Error::Place`](crate::Error::Place).
-    pub async fn begin(&self, created: &str, pictures_folder: &str) -> Result<Run<'_>> {
-        self.lock(created).await?;
+    pub async fn begin(&self, created: Timestamp, pictures_folder: &str) -> Result<Run<'_>> {
+        self.lock(&created.to_string()).await?;
         let listed = match self.place.list(objects::FOLDER).await {
             Ok(listed) => listed,
             Err(error) => {
@@ -91,7 +92,7 @@ impl Repository {
             written_bytes: 0,
             snapshot: Snapshot {
                 header: self.header,
-                created: created.to_owned(),
+                created,
                 about: BTreeMap::new(),
                 files: Vec::new(),
                 pictures_folder: pictures_folder.to_owned(),

@@ -7,7 +7,13 @@ use std::path::{Path, PathBuf};
 
 use aicp_backup::{Error, ObjectId, PassPhrase, Place, Report, Repository, Settings, SnapshotId};
 use bytes::Bytes;
+use jiff::Timestamp;
 use tempfile::TempDir;
+
+/// A moment of so many seconds.
+fn moment(second: i64) -> Timestamp {
+    Timestamp::from_second(1_767_225_600 + second).expect("a moment")
+}
 
 /// A folder with what is backed up, the backup, and what is restored.
 struct Fixture {
@@ -34,13 +40,13 @@ impl Fixture {
     }
 
     /// Takes a snapshot of one file and some pictures.
-    async fn take(&self, second: u32, file: &[u8], pictures: &[&[u8]], keep: Option<usize>) -> Report {
+    async fn take(&self, second: i64, file: &[u8], pictures: &[&[u8]], keep: Option<usize>) -> Report {
         let path = self.path("database");
         fs::write(&path, file).expect("written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("permissions");
         let repository = self.repository().await;
         let known: BTreeMap<ObjectId, &[u8]> = pictures.iter().map(|bytes| (ObjectId::of(bytes), *bytes)).collect();
-        let mut run = repository.begin(&format!("2026-01-01T00:00:{second:02}Z"), "objects").await.expect("begun");
+        let mut run = repository.begin(moment(second), "objects").await.expect("begun");
         let ids: Vec<ObjectId> = known.keys().copied().collect();
         let read = async |id: ObjectId| Ok(Bytes::copy_from_slice(known[&id]));
         run.add_pictures(ids.clone(), read, || {}).await.expect("pictures");
@@ -133,6 +139,23 @@ async fn only_what_is_new_is_written_and_only_what_is_needed_stays() {
 }
 
 #[tokio::test]
+async fn the_latest_snapshot_is_the_one_written_last_whatever_the_clock_says() {
+    let fixture = Fixture::new(None);
+    let mut taken = Vec::new();
+    // Often in one second, then after the clock was set back by a minute.
+    for (number, second) in [60, 60, 60, 60, 0, 0, 61].into_iter().enumerate() {
+        taken.push(fixture.take(second, &[number as u8], &[], None).await.snapshot);
+        let repository = fixture.repository().await;
+        assert_eq!(repository.snapshots().await.expect("listed"), taken);
+        assert_eq!(&repository.find(None).await.expect("found"), taken.last().expect("taken"));
+    }
+    let report = fixture.take(0, b"x", &[], Some(2)).await;
+    assert_eq!(report.deleted_snapshots, taken[..6]);
+    let left = fixture.repository().await.snapshots().await.expect("listed");
+    assert_eq!(left, [taken[6].clone(), report.snapshot]);
+}
+
+#[tokio::test]
 async fn flipped_and_missing_bytes_are_noticed_in_every_file() {
     for phrase in [None, Some("phrase")] {
         let fixture = Fixture::new(phrase);
@@ -188,15 +211,15 @@ async fn an_encrypted_backup_tells_nothing_and_opens_with_its_phrase_alone() {
 async fn one_backup_runs_at_a_time_and_a_killed_one_does_not_stand_in_the_way() {
     let fixture = Fixture::new(None);
     let repository = fixture.repository().await;
-    let run = repository.begin("2026-01-01T00:00:00Z", "objects").await.expect("begun");
-    let second = repository.begin("2026-01-01T00:00:01Z", "objects").await;
+    let run = repository.begin(moment(0), "objects").await.expect("begun");
+    let second = repository.begin(moment(1), "objects").await;
     assert!(matches!(second, Err(Error::Locked { .. })), "{second:?}");
     // Whoever has the number of this process now is not the one that took the lock.
     let lock = fixture.path("backup/lock");
     let mut holder: serde_json::Value = serde_json::from_slice(&fs::read(&lock).expect("read")).expect("JSON");
     holder["started"] = 1.into();
     fs::write(&lock, holder.to_string()).expect("written");
-    let third = repository.begin("2026-01-01T00:00:02Z", "objects").await.expect("taken over");
+    let third = repository.begin(moment(2), "objects").await.expect("taken over");
     third.abandon().await;
     run.abandon().await;
     assert!(!lock.exists());
@@ -206,7 +229,7 @@ async fn one_backup_runs_at_a_time_and_a_killed_one_does_not_stand_in_the_way() 
 async fn what_a_broken_off_backup_left_is_deleted_by_the_next() {
     let fixture = Fixture::new(None);
     let repository = fixture.repository().await;
-    let mut run = repository.begin("2026-01-01T00:00:00Z", "objects").await.expect("begun");
+    let mut run = repository.begin(moment(0), "objects").await.expect("begun");
     let id = ObjectId::of(b"of a removed person");
     let read = async |_| Ok(Bytes::from_static(b"of a removed person"));
     run.add_pictures(vec![id], read, || {}).await.expect("written");
@@ -221,7 +244,7 @@ async fn a_picture_that_cannot_be_read_is_named_and_the_others_are_backed_up() {
     let fixture = Fixture::new(None);
     let repository = fixture.repository().await;
     let (good, bad) = (ObjectId::of(b"good"), ObjectId::of(b"bad"));
-    let mut run = repository.begin("2026-01-01T00:00:00Z", "objects").await.expect("begun");
+    let mut run = repository.begin(moment(0), "objects").await.expect("begun");
     let read = async |id: ObjectId| if id == good { Ok(Bytes::from_static(b"good")) } else { Err("torn".to_owned()) };
     run.add_pictures(vec![good, bad], read, || {}).await.expect("written");
     let report = run.finish(None, || {}).await.expect("finished");
@@ -237,7 +260,7 @@ async fn a_picture_that_was_gone_for_a_while_is_not_missing() {
     let fixture = Fixture::new(None);
     let repository = fixture.repository().await;
     let id = ObjectId::of(b"back again");
-    let mut run = repository.begin("2026-01-01T00:00:00Z", "objects").await.expect("begun");
+    let mut run = repository.begin(moment(0), "objects").await.expect("begun");
     run.add_pictures(vec![id], async |_| Err("it is not there".to_owned()), || {}).await.expect("noted");
     run.add_pictures(vec![id], async |_| Ok(Bytes::from_static(b"back again")), || {}).await.expect("written");
     run.keep_pictures(&[id]);

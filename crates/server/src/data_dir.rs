@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use aicp_platform::{AdminTokens, EarlierToken, MasterKey, MasterKeys, SecretFiles};
+use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::{Error, Result};
@@ -150,8 +151,8 @@ pub(crate) fn key_file(config: &Config) -> PathBuf {
     config.data_dir.join(KEY_FILE)
 }
 
-/// Notes that the folder was backed up as it was at this moment, in RFC 3339. Whoever can't note it has a backup still.
-pub(crate) fn note_backup(config: &Config, moment: &str) {
+/// Notes that the folder was backed up as it was at this moment. Whoever can't note it has a backup still.
+pub(crate) fn note_backup(config: &Config, moment: Timestamp) {
     let path = backup_file(&config.data_dir);
     let part = path.with_extension(format!("part-{}", std::process::id()));
     let mut options = OpenOptions::new();

@@ -12,6 +12,7 @@ use aicp_store_sqlite::{DATABASE, Moment, OBJECTS};
 use aicp_types::{Clock, SystemClock};
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::about::BUILD;
@@ -36,7 +37,7 @@ pub(crate) fn take(config: &Config, to: &str, keep: Option<usize>, json: bool) -
         let phrase = pass_phrase(config)?;
         let place = Place::open(to, &config.backup)?;
         let repository = Repository::open_or_create(place, phrase.as_ref()).await?;
-        let mut run = repository.begin(&created, OBJECTS).await?;
+        let mut run = repository.begin(created, OBJECTS).await?;
         let bar = progress("backup");
         match fill(&mut run, config, &bar).await {
             Ok(()) => {
@@ -66,7 +67,7 @@ pub(crate) fn take(config: &Config, to: &str, keep: Option<usize>, json: bool) -
     })?;
     match report.missing.len() + report.damaged_snapshots.len() {
         0 => {
-            data_dir::note_backup(config, &created);
+            data_dir::note_backup(config, created);
             Ok(())
         }
         wrong => Err(Error::IncompleteBackup(wrong)),
@@ -292,10 +293,9 @@ pub(super) fn stored(error: impl Into<aicp_store::Error>) -> Error {
     aicp_platform::Error::from(error.into()).into()
 }
 
-/// The moment in RFC 3339, in whole seconds.
-pub(super) fn now() -> String {
-    let now = jiff::Timestamp::from_millisecond(SystemClock.now().get()).unwrap_or_default();
-    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+/// The moment, in whole milliseconds.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_millisecond(SystemClock.now().get()).unwrap_or_default()
 }
 
 /// A progress bar; nothing is drawn unless stderr is a terminal.

@@ -30,7 +30,7 @@ pub(crate) fn repair(live: &Arc<Live>, from: Option<&str>, as_json: bool) -> Res
     if before.is_sound() {
         return finish(&before, &[], as_json);
     }
-    let aside = config.data_dir.join(ASIDE).join(now().replace(['-', ':'], ""));
+    let aside = config.data_dir.join(ASIDE).join(now().strftime("%Y%m%dT%H%M%SZ").to_string());
     let mut repaired = Vec::new();
     // What a repair sets right may show more: a row that is deleted leaves its picture without a row.
     let mut report = before;
