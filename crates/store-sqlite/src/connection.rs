@@ -15,8 +15,10 @@ use tokio::sync::oneshot;
 
 use aicp_store::sql::{Connection, DatabaseError, Kind, QueryResult, Result, Row, Statement, Value};
 
-/// Page cache of each connection: a negative number is in KiB.
-pub(crate) const CACHE_KIB: &str = "-16384";
+/// Page cache of each connection, in pages of 8 KiB. A reader's cache is emptied after each write, and a writer's fills with
+/// the pages of the call log, so more than this only holds memory. Not in KiB: SQLite would count by the page size that it
+/// assumes before it has read the file.
+pub(crate) const CACHE_PAGES: i64 = 512;
 /// How long a connection waits for a lock of the file.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements that a connection caches.
@@ -38,7 +40,7 @@ impl Local {
         let connection = rusqlite::Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         // No memory mapping: if a mapped file is truncated, or a sector is bad, the process gets SIGBUS.
-        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+        connection.pragma_update(None, "cache_size", CACHE_PAGES)?;
         Ok(Self::new(connection))
     }
 

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags, Row};
 
 use aicp_store::{Algorithm, Error, Result, TemplateRow, TemplateSink, TemplatesRead, run_blocking, vector_from_blob};
 
-use crate::connection::{BUSY_TIMEOUT, CACHE_KIB, error};
+use crate::connection::{BUSY_TIMEOUT, CACHE_PAGES, error};
 use crate::writer::Writer;
 
 /// Maximum number of reading threads; more would wait for memory.
@@ -69,7 +69,7 @@ impl Snapshot {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+        connection.pragma_update(None, "cache_size", CACHE_PAGES)?;
         connection.execute_batch("BEGIN")?;
         let last_face: Option<i64> = connection.query_one("SELECT MAX(id) FROM face", [], |row| row.get(0))?;
         Ok(Self { connection, last_face: last_face.unwrap_or(0) })
