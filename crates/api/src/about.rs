@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aicp_platform::{IDEMPOTENCY_KEYS_KEPT, Platform};
+use aicp_types::UnixMillis;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use serde::Serialize;
@@ -23,11 +24,29 @@ pub(crate) fn routes() -> OpenApiRouter<Platform> {
         .routes(routes!(list_retention))
 }
 
-/// Facts that the server was started with.
-#[derive(Debug, Default)]
+/// What the server knows of its own process.
 pub struct About {
     /// Every file of the models folder.
     pub models: Vec<ShownModel>,
+    /// Name of the machine.
+    pub node_name: String,
+    /// When the process started.
+    pub started_at: UnixMillis,
+    /// Returns what the process uses.
+    pub usage: fn() -> ProcessUsage,
+    /// Returns the moment of the last backup; `None` if this machine knows of none.
+    pub last_backup: fn() -> Option<UnixMillis>,
+}
+
+/// What the process uses. What the kernel does not tell is `None`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessUsage {
+    /// Resident memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Time of processors since the start, in seconds.
+    pub cpu_seconds: Option<f64>,
+    /// Open files.
+    pub open_files: Option<u64>,
 }
 
 /// A file of the models folder.
@@ -56,7 +75,7 @@ pub struct ShownModel {
 }
 
 /// The facts, from the request.
-struct Known(Arc<About>);
+pub(crate) struct Known(pub Arc<About>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Known {
     type Rejection = Problem;

@@ -21,8 +21,8 @@ use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
     BASE, DOCS, about, accounts, apps, audit, bulk, engines, erasures, events, exports, faces, identification,
-    job_items, jobs, libraries, library_tags, moves, operators, people, recognition, recognition_log, secrets, session,
-    setting_changes, statistics, system, webhooks,
+    job_items, jobs, libraries, library_tags, moves, operators, overview, people, recognition, recognition_log,
+    secrets, session, setting_changes, statistics, system, webhooks,
 };
 
 /// Name of the security scheme in the document.
@@ -65,6 +65,7 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(events::routes())
         .merge(webhooks::routes())
         .merge(system::routes())
+        .merge(overview::routes())
         .merge(setting_changes::routes())
         .merge(secrets::routes())
         .merge(about::routes());

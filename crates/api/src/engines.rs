@@ -34,7 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<Platform> {
 /// An engine of biometrics.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ShownEngine {
+pub(crate) struct ShownEngine {
     /// Name.
     #[schema(example = "builtin")]
     name: String,
@@ -109,8 +109,13 @@ impl ShownEngine {
 #[utoipa::path(get, path = "/engines", tag = tags::ENGINES, security(("token" = ["administrator"])),
     responses((status = OK, description = "The engines", body = Page<ShownEngine>)))]
 async fn list_engines(State(platform): State<Platform>, Who(caller): Who) -> Result<axum::Json<Page<ShownEngine>>> {
-    let default = platform.default_engine_name();
     let counts = platform.outbox_counts(&caller).await?;
+    Ok(axum::Json(Page::whole(engines(&platform, platform.engine_health(), &counts))))
+}
+
+/// Returns the built-in engine and the others with their health and writes.
+pub(crate) fn engines(platform: &Platform, health: Vec<EngineHealth>, counts: &[OutboxCount]) -> Vec<ShownEngine> {
+    let default = platform.default_engine_name();
     let builtin = ShownEngine {
         name: BUILTIN.to_owned(),
         is_default: default == BUILTIN,
@@ -119,8 +124,8 @@ async fn list_engines(State(platform): State<Platform>, Who(caller): Who) -> Res
         check: None,
         writes: None,
     };
-    let others = platform.engine_health().into_iter().map(|health| ShownEngine::remote(health, default, &counts));
-    Ok(axum::Json(Page::whole(std::iter::once(builtin).chain(others).collect())))
+    let others = health.into_iter().map(|health| ShownEngine::remote(health, default, counts));
+    std::iter::once(builtin).chain(others).collect()
 }
 
 /// State of a write.

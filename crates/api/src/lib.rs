@@ -32,6 +32,7 @@ mod libraries;
 mod library_tags;
 mod moves;
 mod operators;
+mod overview;
 mod pages;
 mod people;
 mod person_data;
@@ -80,7 +81,7 @@ use rate_limit::Limits;
 use session::SessionRules;
 use uploads::Received;
 
-pub use about::{About, ShownModel};
+pub use about::{About, ProcessUsage, ShownModel};
 pub use cors::Origin;
 pub use docs::openapi;
 pub use events::event_json;

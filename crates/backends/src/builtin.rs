@@ -7,8 +7,8 @@ use std::time::Duration;
 use aicp_index::{DamagedFace, Filter, Hit, Index, IndexChange, IndexedFace, Query};
 use aicp_types::{LibraryId, PersonId, Sequence};
 use aicp_vision::{
-    Algorithm, Biometrics, EmbeddedFace, Examination, ExaminedFace, Look, MAX_FACES, NOT_COMPARABLE, Photo, Priority,
-    Quality, Rect, Request, Scope, SeenFace, Similarity, Terms, is_recognisable_enough, similarity_of_cosine,
+    Algorithm, Biometrics, EmbeddedFace, Examination, ExaminedFace, Load, Look, MAX_FACES, NOT_COMPARABLE, Photo,
+    Priority, Quality, Rect, Request, Scope, SeenFace, Similarity, Terms, is_recognisable_enough, similarity_of_cosine,
 };
 use bytes::Bytes;
 
@@ -409,9 +409,9 @@ impl Builtin {
         self.index.all_faces()
     }
 
-    /// Returns the number of jobs of the biometrics that wait for a worker.
-    pub fn waiting(&self) -> usize {
-        self.biometrics.waiting()
+    /// Returns the numbers of workers and jobs of the biometrics at this moment.
+    pub fn recognition_load(&self) -> Load {
+        self.biometrics.load()
     }
 
     /// Returns whether searches may find a template: by the recognisability of its picture or, if unknown, by the

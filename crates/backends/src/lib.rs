@@ -14,7 +14,7 @@ pub use aicp_engines::{
 pub use aicp_index::{Index, IndexChange, IndexedFace, LocalIndex};
 pub use aicp_vision::{
     Algorithm, Biometrics, Components, Cover, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Liveness,
-    Photo, Point, Priority, Quality, RECOGNISABLE, Rect, SeenFace, Similarity, Terms, Unrecognisable,
+    Load, Photo, Point, Priority, Quality, RECOGNISABLE, Rect, SeenFace, Similarity, Terms, Unrecognisable,
     false_match_rate_of_similarity, is_recognisable_enough, similarity_of_cosine, similarity_of_false_match_rate,
 };
 pub use builtin::{Builtin, DescribedFace, EnrolledFace, FacePredicate, SkippedTemplates, TemplateRow};

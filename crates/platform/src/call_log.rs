@@ -257,6 +257,7 @@ async fn collect_batch(
 impl Platform {
     /// Appends a call to the log. Never waits; the statistics include it from now on.
     pub fn record(&self, call: CallRecord) {
+        self.inner.minutes.count(self.now(), &call.app_id, call.ok, call.cost_ms);
         self.inner.call_log.push(LoggedCall {
             trace_id: self.inner.shared.ids.call(),
             app_id: call.app_id,

@@ -35,6 +35,7 @@ mod links;
 mod lists;
 mod live_settings;
 mod locks;
+mod minutes;
 mod numbers;
 mod operators;
 mod outbox;
@@ -105,6 +106,7 @@ pub use keys::{
 pub use live_settings::{
     LiveSettings, Rejection, SettingInfo, SettingRules, SettingSource, StoredInfo, StoredSettings,
 };
+pub use minutes::MinuteOfCalls;
 pub use numbers::Numbers;
 pub use operators::{NewOperator, NewSecret, OperatorChanges, OperatorInfo, OperatorRole};
 pub use outbox::{EngineHealth, HealthCheck, OutboxEntry};
@@ -150,6 +152,8 @@ use jobs::Jobs;
 use keys::Keys;
 use libraries::LibraryCache;
 use locks::{Digest, KeyedLock};
+use minutes::Minutes;
+use numbers::RecentCounts;
 use operators::OperatorDirectory;
 use outbox::Outbox;
 use people::DirectoryCache;
@@ -190,6 +194,8 @@ struct Inner {
     tokens: Arc<Tokens>,
     operators: Arc<OperatorDirectory>,
     call_log: CallLog,
+    minutes: Minutes,
+    recent_counts: RecentCounts,
     events: EventLog,
     recognition_log: RecognitionLog,
     keys: Arc<Keys>,
@@ -300,6 +306,8 @@ impl Platform {
                 settings.statistics.zone.time_zone().clone(),
                 live.clone(),
             ),
+            minutes: Minutes::default(),
+            recent_counts: RecentCounts::default(),
             events,
             recognition_log: RecognitionLog::start(
                 store.clone(),

@@ -1,16 +1,18 @@
 //! Numbers of the moment, for those who watch the server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use aicp_store::{DatabaseUsage, OutboxCount};
+use aicp_backends::Load;
+use aicp_store::{Counts, DatabaseUsage, OutboxCount};
+use tokio::sync::Mutex;
 
 use crate::{EngineHealth, Platform, Result};
 
 /// Numbers of the moment.
 #[derive(Debug, Clone)]
 pub struct Numbers {
-    /// Pictures that wait for a worker.
-    pub recognitions_waiting: usize,
+    /// Workers of the recognition, and pictures that wait for one.
+    pub recognition: Load,
     /// Faces that searches look through.
     pub searchable_faces: usize,
     /// Jobs that run in this process.
@@ -27,7 +29,33 @@ pub struct Numbers {
     pub behind_for: Duration,
 }
 
+/// Shortest time for which counts are kept, and that time as a multiple of what it took to count: so counting takes less
+/// than a hundredth of a processor, however large the tables are.
+const COUNTS_KEPT: (Duration, u32) = (Duration::from_secs(1), 200);
+
+/// The last counts.
+#[derive(Default)]
+pub(crate) struct RecentCounts(Mutex<Option<(Instant, Counts)>>);
+
 impl Platform {
+    /// Counts the stored objects, or returns counts of before: the more there is to count, the older.
+    ///
+    /// # Errors
+    /// [`crate::Internal::Store`].
+    pub async fn recent_counts(&self) -> Result<Counts> {
+        let mut known = self.inner.recent_counts.0.lock().await;
+        let begun = Instant::now();
+        if let Some((until, counts)) = &*known
+            && begun < *until
+        {
+            return Ok(*counts);
+        }
+        let counts = self.counts().await?;
+        let (shortest, multiple) = COUNTS_KEPT;
+        *known = Some((Instant::now() + shortest.max(begun.elapsed() * multiple), counts));
+        Ok(counts)
+    }
+
     /// Returns the numbers of the moment.
     ///
     /// # Errors
@@ -39,7 +67,7 @@ impl Platform {
         drop(rows);
         let progress = &self.inner.progress;
         Ok(Numbers {
-            recognitions_waiting: self.inner.builtin.waiting(),
+            recognition: self.inner.builtin.recognition_load(),
             searchable_faces: self.inner.builtin.all_faces(),
             jobs_running: self.inner.jobs.running(),
             outbox,

@@ -17,7 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::{Caller, Error, LoggedCall, Missing, Platform, Result};
-use histogram::{Histogram, bucket_of};
+pub(crate) use histogram::{Histogram, bucket_of};
 
 pub use histogram::Percentiles;
 

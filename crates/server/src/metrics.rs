@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use aicp_api::ProcessUsage;
 use aicp_platform::Platform;
 use aicp_types::UnixMillis;
 use axum::body::Body;
@@ -18,7 +19,7 @@ use tokio::task::JoinHandle;
 use crate::commands::about::BUILD;
 use crate::connections::Connections;
 use crate::proxies::Proxies;
-use crate::{Error, Result, data_dir};
+use crate::{Error, Result, data_dir, process};
 
 /// Path of the metrics.
 pub(crate) const PATH: &str = "/metrics";
@@ -30,8 +31,6 @@ const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 const WRITES: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 /// Interval in which observations are sorted into their buckets, whether somebody asks or not.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
-/// Ticks of a second in `/proc/self/stat`; Linux reports so on all processors.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Counters of what should never happen.
 const RARE: [&str; 3] =
@@ -176,7 +175,7 @@ async fn collect(platform: &Platform) {
             return;
         }
     };
-    gauge!("aicp_recognition_waiting").set(numbers.recognitions_waiting as f64);
+    gauge!("aicp_recognition_waiting").set(numbers.recognition.waiting as f64);
     gauge!("aicp_gallery_faces").set(numbers.searchable_faces as f64);
     gauge!("aicp_changes_behind").set(numbers.changes_behind as f64);
     gauge!("aicp_changes_behind_seconds").set(numbers.behind_for.as_secs_f64());
@@ -202,37 +201,33 @@ async fn collect(platform: &Platform) {
 
 /// Tells the age of the last backup. Before the first one there is nothing to tell.
 fn collect_backup(now: UnixMillis) {
-    let noted = LAST_BACKUP.get().and_then(|path| fs::read_to_string(path).ok());
-    let taken = noted.and_then(|text| text.trim().parse::<jiff::Timestamp>().ok());
-    if let Some(taken) = taken {
-        let age = now.get().saturating_sub(taken.as_millisecond());
+    if let Some(taken) = last_backup() {
+        let age = now.get().saturating_sub(taken.get());
         gauge!("aicp_backup_age_seconds").set(age as f64 / 1000.0);
     }
 }
 
-/// Reads what the kernel tells of this process. What it does not tell is left out.
+/// Returns the moment of the last backup; `None` before the first one.
+pub(crate) fn last_backup() -> Option<UnixMillis> {
+    let noted = fs::read_to_string(LAST_BACKUP.get()?).ok()?;
+    noted.trim().parse::<jiff::Timestamp>().ok().map(UnixMillis::from)
+}
+
+/// Tells what the kernel knows of this process.
 fn collect_process() {
     gauge!("aicp_build_info", "version" => BUILD.version, "commit" => BUILD.commit).set(1.0);
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    if let Some(kib) =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok())
-    {
-        gauge!("aicp_memory_bytes").set(kib * 1024.0);
+    let ProcessUsage { memory_bytes, cpu_seconds, open_files } = process::usage();
+    if let Some(bytes) = memory_bytes {
+        gauge!("aicp_memory_bytes").set(bytes as f64);
     }
-    if let Ok(files) = fs::read_dir("/proc/self/fd") {
-        // One is the list itself.
-        gauge!("aicp_open_files").set(files.count().saturating_sub(1) as f64);
+    if let Some(files) = open_files {
+        gauge!("aicp_open_files").set(files as f64);
     }
     if let Ok((soft, _)) = rlimit::getrlimit(rlimit::Resource::NOFILE) {
         gauge!("aicp_max_open_files").set(soft as f64);
     }
-    // The name of the program, in parentheses, may have spaces.
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').collect::<Vec<_>>()).unwrap_or_default();
-    if let [user, system, ..] = fields.get(11..).unwrap_or_default()
-        && let (Ok(user), Ok(system)) = (user.parse::<u64>(), system.parse::<u64>())
-    {
-        counter!("aicp_cpu_seconds_total").absolute(((user + system) as f64 / TICKS_PER_SECOND) as u64);
+    if let Some(seconds) = cpu_seconds {
+        counter!("aicp_cpu_seconds_total").absolute(seconds as u64);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::attributes::{HeadPose, Liveness};
 use crate::detector::Effort;
 use crate::embedder::{Embedding, Purpose};
 use crate::geometry::{Point, Rect};
-use crate::pool::Priority;
+use crate::pool::{Load, Priority};
 use crate::quality::Quality;
 use crate::recognisability::{RECOGNISABLE, is_recognisable_enough};
 use crate::similarity::{Similarity, similarity_of_cosine};
@@ -267,8 +267,8 @@ pub trait Biometrics: Send + Sync {
     /// Returns the dimensions of an embedding.
     fn dimensions(&self) -> usize;
 
-    /// Returns the number of jobs that wait for a worker.
-    fn waiting(&self) -> usize;
+    /// Returns the numbers of workers and jobs at this moment.
+    fn load(&self) -> Load;
 
     /// Returns the time since the last completed job, if jobs are running and it exceeds the limit of a job.
     fn stuck_for(&self) -> Option<Duration>;

@@ -29,6 +29,7 @@ use crate::biometrics::{
 };
 use crate::embedder::{DIMENSIONS, Embedding, Purpose};
 use crate::geometry::{Point, Rect};
+use crate::pool::Load;
 use crate::quality::{Components, Quality};
 use crate::{Error, Result};
 
@@ -344,8 +345,8 @@ impl Biometrics for FakeBiometrics {
         DIMENSIONS
     }
 
-    fn waiting(&self) -> usize {
-        0
+    fn load(&self) -> Load {
+        Load::default()
     }
 
     fn stuck_for(&self) -> Option<Duration> {

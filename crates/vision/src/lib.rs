@@ -45,7 +45,7 @@ pub use models::{FaceModels, MIN_REDUCED_PIXELS, ModelPaths, Recognised};
 #[doc(hidden)]
 pub use picture::fuzzing;
 pub use picture::{Dimensions, Format, MAX_PIXELS, Picture};
-pub use pool::{PoolSize, Priority, StartingPool, TimeLimits, Vision};
+pub use pool::{Load, PoolSize, Priority, StartingPool, TimeLimits, Vision};
 pub use quality::{Components, Grade, Quality};
 pub use recognisability::{
     Cover, CoverDetector, CoverEvidence, Evidence, Judge, RECOGNISABLE, Weights, is_recognisable_enough,

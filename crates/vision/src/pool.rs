@@ -20,7 +20,7 @@ use crate::{Error, Result};
 
 use queue::Refused;
 
-pub use queue::Priority;
+pub use queue::{Load, Priority};
 
 type Job = Box<dyn FnOnce(&mut FaceModels) + Send>;
 type Queue = queue::Queue<Job>;
@@ -127,9 +127,9 @@ impl Vision {
         self.judge.as_ref().as_ref()
     }
 
-    /// Number of jobs waiting for a worker.
-    pub fn waiting(&self) -> usize {
-        self.handle.0.waiting()
+    /// Numbers of workers and jobs at this moment.
+    pub fn load(&self) -> Load {
+        self.handle.0.load()
     }
 
     /// Time since the last completed job, if jobs are running and it exceeds the limit of a job.

@@ -278,7 +278,7 @@ fn a_full_queue_is_busy_and_a_panic_is_contained() {
             let vision = vision.clone();
             async move { vision.run(|_| Ok(2)).await }
         });
-        while vision.waiting() < 1 {
+        while vision.load().waiting < 1 {
             tokio::task::yield_now().await;
         }
         assert!(matches!(vision.run(|_| Ok(3)).await, Err(Error::Busy)));
@@ -322,7 +322,7 @@ fn a_caller_waits_so_long_and_a_job_takes_so_long() {
         let release = occupied(&vision).await;
         let refused = limited(SHORT, LONG).run_for(Priority::Known, |_| Ok(())).await;
         assert!(matches!(refused, Err(Error::Busy)), "{refused:?}");
-        assert_eq!(vision.waiting(), 0, "it is taken back");
+        assert_eq!(vision.load().waiting, 0, "it is taken back");
 
         // A caller that hangs up leaves the queue; the program's own jobs have no time limit.
         let own = tokio::spawn({
@@ -333,12 +333,12 @@ fn a_caller_waits_so_long_and_a_job_takes_so_long() {
             let vision = limited(LONG, LONG);
             async move { vision.run_for(Priority::Unknown, |_| Ok(())).await }
         });
-        while vision.waiting() < 2 {
+        while vision.load().waiting < 2 {
             tokio::task::yield_now().await;
         }
         leaves.abort();
         assert!(leaves.await.expect_err("aborted").is_cancelled());
-        assert_eq!(vision.waiting(), 1);
+        assert_eq!(vision.load().waiting, 1);
         assert_eq!(limited(SHORT, LONG).stuck_for(), None);
         release.send(()).expect("the job waits");
         assert_eq!(own.await.expect("joined").expect("ran"), 7);

@@ -14,7 +14,7 @@ const MAX_MS: i64 = (1 << 31) - 1;
 const BITS: u32 = 4;
 
 /// Returns the bucket of a duration.
-pub(super) fn bucket_of(ms: i64) -> i64 {
+pub(crate) fn bucket_of(ms: i64) -> i64 {
     let ms = ms.clamp(0, MAX_MS);
     if ms < EXACT_MS {
         return ms;
@@ -51,7 +51,7 @@ pub struct Percentiles {
 
 /// Numbers of calls by the bucket of their duration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Histogram(BTreeMap<i64, u64>);
+pub(crate) struct Histogram(BTreeMap<i64, u64>);
 
 impl Histogram {
     /// Adds calls to a bucket.

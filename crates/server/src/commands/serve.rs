@@ -9,6 +9,7 @@ use aicp_api::{About, Api};
 use aicp_dialects::{Options, Site, aicp};
 use aicp_platform::Platform;
 use aicp_requests::{AddressRate, AnswerBudget, BodyBudget, Interface, Interfaces, Shared};
+use aicp_types::{Clock, SystemClock};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -18,13 +19,14 @@ use super::{async_runtime, begin_vision, models, open_platform, wait_for_vision}
 use crate::clock;
 use crate::config::{Config, Listen, Live, Service};
 use crate::connections::Connections;
+use crate::console::Console;
 use crate::control::ControlSocket;
 use crate::data_dir::AdminToken;
 use crate::http::{self, Listener, Local, RequestHandler};
 use crate::limits::ConnectionLimits;
 use crate::proxies::Proxies;
 use crate::tls::{self, Tls};
-use crate::{Error, Result, data_dir, logging, metrics, traces};
+use crate::{Error, Result, data_dir, logging, metrics, process, traces};
 
 const MIB: usize = 1 << 20;
 /// Length in characters below which an admin token causes a warning.
@@ -35,7 +37,13 @@ const BACKLOG: u32 = 4096;
 /// Runs the server until SIGTERM or SIGINT, then finishes the calls in progress.
 pub(crate) fn run(live: Arc<Live>, force_new: bool) -> Result<()> {
     data_dir::check_parts(live.base(), force_new)?;
-    let about = About { models: models::shown()? };
+    let about = About {
+        models: models::shown()?,
+        node_name: process::node_name(),
+        started_at: SystemClock.now(),
+        usage: process::usage,
+        last_backup: metrics::last_backup,
+    };
     async_runtime()?.block_on(serve(live, Arc::new(about)))
 }
 
@@ -140,6 +148,7 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
         let api = Api::new(shared.clone(), &config.api, has_secure_url || is_encrypted, Arc::clone(&about));
         let mut all: Vec<Box<dyn Interface>> = vec![Box::new(api)];
         all.extend(aicp_dialects::interfaces(shared.clone(), options(config, address, dialect, is_encrypted)));
+        all.push(Box::new(Console));
         Some((address, Interfaces::new(all).limited_by(rate.clone())))
     });
     let interfaces: Vec<_> = interfaces.collect();

@@ -17,7 +17,7 @@ use crate::embedder::{DIMENSIONS, Purpose};
 use crate::geometry::Rect;
 use crate::models::{FaceModels, Recognised};
 use crate::picture::{Dimensions, Picture};
-use crate::pool::{Priority, Vision};
+use crate::pool::{Load, Priority, Vision};
 use crate::{Error, Result};
 
 /// Size of a crop, as a multiple of the face in it.
@@ -35,8 +35,8 @@ impl Biometrics for Vision {
         DIMENSIONS
     }
 
-    fn waiting(&self) -> usize {
-        Self::waiting(self)
+    fn load(&self) -> Load {
+        Self::load(self)
     }
 
     fn stuck_for(&self) -> Option<Duration> {

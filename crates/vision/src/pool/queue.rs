@@ -17,6 +17,17 @@ pub enum Priority {
     Own,
 }
 
+/// Numbers of workers and jobs at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Workers.
+    pub workers: usize,
+    /// Workers that run a job.
+    pub busy: usize,
+    /// Jobs that wait for a worker.
+    pub waiting: usize,
+}
+
 /// All priorities, the highest first.
 const PRIORITIES: [Priority; 3] = [Priority::Known, Priority::Unknown, Priority::Own];
 /// Time after the last job of a known caller for which one worker stays reserved for known callers.
@@ -73,9 +84,14 @@ impl<J> Queue<J> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Number of waiting jobs.
-    pub fn waiting(&self) -> usize {
-        self.lock().waiting.iter().map(VecDeque::len).sum()
+    /// Numbers of workers and jobs at this moment.
+    pub fn load(&self) -> Load {
+        let state = self.lock();
+        Load {
+            workers: self.workers,
+            busy: state.running.iter().sum(),
+            waiting: state.waiting.iter().map(VecDeque::len).sum(),
+        }
     }
 
     /// Time since the last progress while jobs are running; `None` if none is running.
@@ -207,7 +223,7 @@ mod tests {
             queue.put(Priority::Known, job).expect("room");
         }
         assert_eq!(queue.put(Priority::Known, 9), Err(Refused::Full));
-        assert_eq!(queue.waiting(), 6);
+        assert_eq!(queue.load().waiting, 6);
     }
 
     #[test]
