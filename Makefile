@@ -10,7 +10,7 @@ CARGO_MACHETE_VERSION := 0.9.2
 SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow schemathesis seaweedfs
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build run engine nextest test alerts image-tools image deploy-lint soak conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
+.PHONY: help tools setup build console console-test run engine nextest test alerts image-tools image deploy-lint soak conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -24,8 +24,30 @@ tools:
 setup: tools ## Fetch models, runtime library and sample pictures, verified
 	@$(PYTHON) tools/fetch.py
 
-build: tools ## Build target/release/aicp
+build: tools console ## Build target/release/aicp
 	$(CARGO) build --release --locked
+
+# The program embeds what is built here.
+console: console/dist/index.html ## Build the web console
+
+CONSOLE_SOURCES := $(shell find console/src console/public -type f -not -name schema.d.ts) $(wildcard console/*.json console/*.ts console/index.html)
+
+console/dist/index.html: console/node_modules/installed docs/openapi.json $(CONSOLE_SOURCES)
+	npm run build --prefix console --silent
+	touch $@
+
+%/node_modules/installed: %/package.json %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --silent
+	touch $@
+
+CHROMIUM := /usr/bin/chromium
+
+$(CHROMIUM):
+	apt-get update && apt-get install -y --no-install-recommends chromium fonts-wqy-microhei
+
+console-test: setup console $(CHROMIUM) ## Drive the console in Chromium; screenshots are in console/out
+	$(CARGO) build --workspace --bins --tests --locked
+	npm test --prefix console --silent
 
 run: setup build ## Serve on 127.0.0.1:9012
 	target/release/aicp serve
@@ -36,8 +58,9 @@ engine: setup build ## Simulate a vendor's engine on 127.0.0.1:39081 (see docs/e
 nextest:
 	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest --version $(NEXTEST_VERSION)
 
-test: setup nextest ## Run every test
+test: setup console nextest ## Run every test
 	$(CARGO) nextest run --workspace --locked --no-fail-fast
+	@$(MAKE) --no-print-directory console-test
 	@$(MAKE) --no-print-directory alerts
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory torture-short
@@ -88,10 +111,6 @@ conformance/.packages/%.installed: conformance/requirements/%.txt | tools
 
 $(filter-out %/base.installed,$(SDK_SETS:%=conformance/.packages/%.installed)) conformance/.packages/deploy.installed: conformance/.packages/base.installed
 
-conformance/node_modules/installed: conformance/package.json conformance/package-lock.json
-	npm ci --prefix conformance --ignore-scripts --silent
-	touch $@
-
 TORTURE := PYTHONPATH=conformance/.packages/pillow $(PYTHON) security/torture.py
 
 torture: setup build conformance/.packages/pillow.installed ## Attack, kill and starve servers, damage their files; an hour, needs root
@@ -113,7 +132,7 @@ $(IMAGES)/bases: deploy/docker/bases.sh | image-tools
 	deploy/docker/bases.sh $(BUILDAH)
 	touch $@
 
-image: setup $(IMAGES)/bases ## Build the container image aicp from Debian packages, without a registry of images; needs root
+image: setup console $(IMAGES)/bases ## Build the container image aicp from Debian packages, without a registry of images; needs root
 	$(BUILDAH) build --isolation chroot --format docker --file deploy/docker/Dockerfile --tag localhost/aicp \
 		--build-arg BUILDER=localhost/aicp-base-builder --build-arg RUNTIME=localhost/aicp-base-runtime \
 		--build-arg COMMIT=$(shell git rev-parse --short=12 HEAD) .
@@ -139,7 +158,7 @@ deploy-lint: conformance/.packages/deploy.installed
 	PYTHONPATH=conformance/.packages/deploy:conformance/.packages/base $(PYTHON) -m check_jsonschema --quiet \
 		--builtin-schema vendor.compose-spec deploy/compose/compose.yml
 
-lint: tools lint-tools deploy-lint ## Check format, lints, the architecture, and licences and use of the dependencies
+lint: tools lint-tools deploy-lint console ## Check format, lints, the architecture, and licences and use of the dependencies
 	$(PYTHON) tools/architecture.py
 	$(CARGO) deny --locked check bans licenses sources
 	@# With the manifests of the dependencies: md-5 is `md5` in code.
