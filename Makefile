@@ -10,7 +10,7 @@ CARGO_MACHETE_VERSION := 0.9.2
 SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow schemathesis seaweedfs
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build console console-test run engine nextest test alerts image-tools image deploy-lint soak conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
+.PHONY: help tools setup build console console-test screenshots run engine nextest test alerts image-tools image deploy-lint soak conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -48,6 +48,10 @@ $(CHROMIUM):
 console-test: setup console $(CHROMIUM) ## Drive the console in Chromium; screenshots are in console/out
 	$(CARGO) build --workspace --bins --tests --locked
 	npm test --prefix console --silent
+
+screenshots: setup console $(CHROMIUM) ## Make the pictures of the README
+	$(CARGO) build --workspace --bins --tests --locked
+	node console/tests/screenshots.mjs
 
 run: setup build ## Serve on 127.0.0.1:9012
 	target/release/aicp serve
