@@ -12,9 +12,10 @@ use crate::pictures::obama;
 /// area, of another app with all areas, of the app itself, of the administrator, of a viewer, of an operator, and for the
 /// session of an operator without the CSRF token, in this order. Bodies are `{}`, so a caller who may call may still be told
 /// that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 10]); 133] = [
+const MATRIX: [(&str, &str, &str, [u16; 10]); 134] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
+    ("getOverview", "GET", "/overview", [401, 401, 401, 200, 200, 200, 200, 200, 200, 200]),
     ("listSettings", "GET", "/settings", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
     ("getSetting", "GET", "/settings/log.level", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
     ("putSetting", "PUT", "/settings/log.level", [401, 401, 401, 403, 403, 403, 400, 403, 403, 403]),

@@ -253,3 +253,32 @@ fn models_version_storage_and_retention_are_told() {
         ])
     );
 }
+
+#[test]
+fn the_overview_tells_an_administrator_of_the_server_and_an_app_of_itself() {
+    let server = Setup::new(&["auto"]).start();
+    let admin = Rest::admin(&server);
+    let app = admin.app("shop", &["C10000000001"]);
+    admin.library("of the administrator");
+    let library = app.library("staff");
+    app.person(&library, &[], &obama());
+
+    let told = admin.get("/overview").json();
+    assert_eq!(told["minutes"].as_array().map(Vec::len), Some(60));
+    assert_eq!((&told["libraries"], &told["people"], &told["faces"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(told["jobs"], json!({"running": 0, "queued": 0, "paused": 0, "failed": 0}));
+    assert!(told["recognition"]["workers"].as_u64().is_some_and(|workers| workers > 0), "{told}");
+    let node = &told["nodes"][0];
+    assert_eq!((&node["version"], &node["searchableFaces"]), (&json!(env!("CARGO_PKG_VERSION")), &json!(1)));
+    for number in ["memoryBytes", "cpuSeconds", "openFiles"] {
+        assert!(node[number].as_f64().is_some_and(|number| number > 0.0), "{number} of {node}");
+    }
+    assert_eq!((&told["engines"][0]["name"], &told["engines"][0]["isUp"]), (&json!("builtin"), &json!(true)));
+    assert_eq!(told["storage"]["lastBackupAt"], Value::Null);
+
+    let told = app.get("/overview").json();
+    assert_eq!((&told["libraries"], &told["people"], &told["faces"]), (&json!(1), &json!(1), &Value::Null));
+    for hidden in ["recognition", "nodes", "engines", "storage"] {
+        assert_eq!(told[hidden], Value::Null, "{hidden}");
+    }
+}
