@@ -1,4 +1,5 @@
-// Run by `node --test tests/`. Python, which has a reader of its own, checks the archives.
+// What the console packs is a zip archive: Python, which has a reader of its own, says so.
+
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -24,6 +25,11 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 print(json.dumps({"bad": bad, "count": len(names), "names": names[:3], "first": first}))
 `;
 
+/**
+ * Reads an archive, and checks it.
+ * @param {Blob} archive
+ * @returns {Promise<{ bad: string | null, count: number, names: string[], first: string[] }>}
+ */
 async function read(archive) {
   const path = join(folder, "archive.zip");
   writeFileSync(path, Buffer.from(await archive.arrayBuffer()));
@@ -36,8 +42,9 @@ test("names, contents and checksums are those of the files", async () => {
     { path: "Grace Hopper/é.png", file: new Blob(["two", "three"]) },
     { path: "empty/0.jpg", file: new Blob([]) },
   ];
+  /** @type {number[]} */
   const told = [];
-  const found = await read(await zipOf(files, (bytes) => told.push(bytes)));
+  const found = await read(await zipOf(files, (/** @type {number} */ bytes) => told.push(bytes)));
   assert.deepEqual(found, {
     bad: null,
     count: 3,

@@ -1,5 +1,5 @@
 import { Checkbox, theme } from "antd";
-import { useRef } from "react";
+import { memo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { Line } from "./Line";
@@ -33,30 +33,51 @@ export function PeopleGrid({ people, selected, onSelect, onEnd }: Shown) {
     <div ref={box} role="list" aria-label={t("list.label")} style={{ position: "relative", height: total }}>
       {width > 0 &&
         visible.map(({ index, offset }) => (
-          <div
+          <GridRow
             key={index}
-            role="presentation"
-            style={{ position: "absolute", insetInline: 0, top: 0, transform: `translateY(${offset}px)`, display: "flex", gap: GAP }}
-          >
-            {people.slice(index * columns, (index + 1) * columns).map((person, column) => (
-              <div
-                key={person.id}
-                role="listitem"
-                aria-setsize={people.length}
-                aria-posinset={index * columns + column + 1}
-                style={{ position: "relative", width: side }}
-              >
-                <Tile person={person} side={side} isScrolling={isScrolling} isSelected={selected.has(person.id)} />
-                {onSelect && (
-                  <SelectPerson person={person} isSelected={selected.has(person.id)} onSelect={onSelect} />
-                )}
-              </div>
-            ))}
-          </div>
+            people={people}
+            from={index * columns}
+            to={(index + 1) * columns}
+            offset={offset}
+            side={side}
+            isScrolling={isScrolling}
+            selected={selected}
+            onSelect={onSelect}
+          />
         ))}
     </div>
   );
 }
+
+interface Row extends Omit<Shown, "onEnd"> {
+  from: number;
+  to: number;
+  /** Pixels from the beginning of the grid. */
+  offset: number;
+  side: number;
+  isScrolling: boolean;
+}
+
+/** A row of the grid; one that stays in sight is not made again while the page is scrolled. */
+const GridRow = memo(function GridRow({ people, from, to, offset, side, isScrolling, selected, onSelect }: Row) {
+  const place = { position: "absolute", insetInline: 0, top: 0, transform: `translateY(${offset}px)` } as const;
+  return (
+    <div role="presentation" style={{ ...place, display: "flex", gap: GAP }}>
+      {people.slice(from, to).map((person, column) => (
+        <div
+          key={person.id}
+          role="listitem"
+          aria-setsize={people.length}
+          aria-posinset={from + column + 1}
+          style={{ position: "relative", width: side }}
+        >
+          <Tile person={person} side={side} isScrolling={isScrolling} isSelected={selected.has(person.id)} />
+          {onSelect && <SelectPerson person={person} isSelected={selected.has(person.id)} onSelect={onSelect} />}
+        </div>
+      ))}
+    </div>
+  );
+});
 
 function Tile({ person, side, isScrolling, isSelected }: { person: Person; side: number; isScrolling: boolean; isSelected: boolean }) {
   const { token } = theme.useToken();

@@ -1,5 +1,5 @@
 import { Checkbox, Tag, theme } from "antd";
-import { type ReactNode, useRef } from "react";
+import { memo, type ReactNode, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { Moment } from "../../shared/time";
@@ -31,16 +31,9 @@ export function PeopleTable({ people, selected, onSelect, onEnd }: Shown) {
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
   const { total, visible, isScrolling } = useRows(box, people.length, ROW_HEIGHT, onEnd);
-  const columns = COLUMNS.filter(({ from }) => width >= from);
-  const template = [onSelect ? "28px" : null, "44px", ...columns.map((column) => column.width)].filter(Boolean).join(" ");
-  const line = {
-    display: "grid",
-    gridTemplateColumns: template,
-    columnGap: 12,
-    alignItems: "center",
-    paddingInline: 12,
-    borderBottom: `1px solid ${token.colorBorderSecondary}`,
-  };
+  const columns = useMemo(() => COLUMNS.filter(({ from }) => width >= from), [width]);
+  const line = useLine(columns, onSelect !== undefined);
+  const header = { position: "sticky", top: HEADER_TOP, zIndex: 2, background: token.colorBgContainer, fontWeight: 600 } as const;
   return (
     <div
       role="table"
@@ -48,11 +41,7 @@ export function PeopleTable({ people, selected, onSelect, onEnd }: Shown) {
       aria-rowcount={people.length + 1}
       style={{ background: token.colorBgContainer, borderRadius: token.borderRadius }}
     >
-      <div
-        role="row"
-        aria-rowindex={1}
-        style={{ ...line, height: 40, position: "sticky", top: HEADER_TOP, zIndex: 2, background: token.colorBgContainer, fontWeight: 600 }}
-      >
+      <div role="row" aria-rowindex={1} style={{ ...line, height: 40, ...header }}>
         {onSelect && <span role="columnheader" aria-label={t("select.column")} />}
         <span role="columnheader" aria-label={t("fields.face")} />
         {columns.map(({ column }) => (
@@ -64,47 +53,81 @@ export function PeopleTable({ people, selected, onSelect, onEnd }: Shown) {
       <div ref={box} role="rowgroup" style={{ position: "relative", height: total }}>
         {visible.map(({ index, offset }) => {
           const person = people[index];
-          if (!person) return null;
-          const isSelected = selected.has(person.id);
-          return (
-            <div
+          return person ? (
+            <TableRow
               key={person.id}
-              role="row"
-              aria-rowindex={index + 2}
-              style={{
-                ...line,
-                position: "absolute",
-                insetInline: 0,
-                top: 0,
-                height: ROW_HEIGHT,
-                transform: `translateY(${offset}px)`,
-                background: isSelected ? token.controlItemBgActive : undefined,
-              }}
-            >
-              {onSelect && (
-                <span role="cell">
-                  <Checkbox
-                    checked={isSelected}
-                    onChange={({ target }) => onSelect(person.id, target.checked)}
-                    aria-label={t("select.one", { name: nameOf(person) })}
-                  />
-                </span>
-              )}
-              <span role="cell">
-                <PersonFace person={person} size={44} isPaused={isScrolling} />
-              </span>
-              {columns.map(({ column }) => (
-                <span key={column} role="cell" style={{ minWidth: 0, overflow: "hidden" }}>
-                  <Cell person={person} column={column} isNarrow={columns.length === 1} />
-                </span>
-              ))}
-            </div>
-          );
+              person={person}
+              number={index + 2}
+              offset={offset}
+              columns={columns}
+              isScrolling={isScrolling}
+              isSelected={selected.has(person.id)}
+              onSelect={onSelect}
+            />
+          ) : null;
         })}
       </div>
     </div>
   );
 }
+
+function useLine(columns: typeof COLUMNS, hasSelection: boolean) {
+  const { token } = theme.useToken();
+  const template = [hasSelection ? "28px" : null, "44px", ...columns.map(({ width }) => width)].filter(Boolean).join(" ");
+  return {
+    display: "grid",
+    gridTemplateColumns: template,
+    columnGap: 12,
+    alignItems: "center",
+    paddingInline: 12,
+    borderBottom: `1px solid ${token.colorBorderSecondary}`,
+  };
+}
+
+interface Row {
+  person: Person;
+  /** Number of the row in the table, from 1 for the header. */
+  number: number;
+  /** Pixels from the first row. */
+  offset: number;
+  columns: typeof COLUMNS;
+  isScrolling: boolean;
+  isSelected: boolean;
+  onSelect: Shown["onSelect"];
+}
+
+/** A row of the table; one that stays in sight is not made again while the page is scrolled. */
+const TableRow = memo(function TableRow({ person, number, offset, columns, isScrolling, isSelected, onSelect }: Row) {
+  const { t } = useTranslation("people");
+  const { token } = theme.useToken();
+  const line = useLine(columns, onSelect !== undefined);
+  const place = { position: "absolute", insetInline: 0, top: 0, transform: `translateY(${offset}px)` } as const;
+  return (
+    <div
+      role="row"
+      aria-rowindex={number}
+      style={{ ...line, ...place, height: ROW_HEIGHT, background: isSelected ? token.controlItemBgActive : undefined }}
+    >
+      {onSelect && (
+        <span role="cell">
+          <Checkbox
+            checked={isSelected}
+            onChange={({ target }) => onSelect(person.id, target.checked)}
+            aria-label={t("select.one", { name: nameOf(person) })}
+          />
+        </span>
+      )}
+      <span role="cell">
+        <PersonFace person={person} size={44} isPaused={isScrolling} />
+      </span>
+      {columns.map(({ column }) => (
+        <span key={column} role="cell" style={{ minWidth: 0, overflow: "hidden" }}>
+          <Cell person={person} column={column} isNarrow={columns.length === 1} />
+        </span>
+      ))}
+    </div>
+  );
+});
 
 function Cell({ person, column, isNarrow }: { person: Person; column: Column; isNarrow: boolean }): ReactNode {
   const name = nameOf(person);

@@ -19,18 +19,28 @@ export function useWidth(box: RefObject<HTMLElement | null>): number {
   return width;
 }
 
+/** Returns where an element begins in the page, in pixels, as what is above it becomes higher or lower. */
+function useTop(box: RefObject<HTMLElement | null>): number {
+  const [top, setTop] = useState(0);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const measure = () => setTop(Math.round(element.getBoundingClientRect().top + window.scrollY));
+    measure();
+    // Whatever changes above the element changes the height of the content. It is not measured on scrolling, which must be quick.
+    const observer = new ResizeObserver(measure);
+    observer.observe(element.closest("[role=main]") ?? document.body);
+    return () => observer.disconnect();
+  }, [box]);
+  return top;
+}
+
 /**
  * Rows of one height, which scroll with the page; only those that are in sight are in the document. `onEnd` is called
  * when the end comes near.
  */
 export function useRows(box: RefObject<HTMLElement | null>, count: number, height: number, onEnd: () => void) {
-  const [top, setTop] = useState(0);
-  useLayoutEffect(() => {
-    if (!box.current) return;
-    // What is above the rows may have become higher or lower.
-    const found = Math.round(box.current.getBoundingClientRect().top + window.scrollY);
-    if (found !== top) setTop(found);
-  });
+  const top = useTop(box);
   const rows = useWindowVirtualizer({
     count,
     estimateSize: () => height,
