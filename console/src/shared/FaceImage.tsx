@@ -14,9 +14,12 @@ interface Properties {
   size?: number | string;
 }
 
-/** Path of the thumbnail of a face. */
-export function thumbnailOf(library: string, person: string, face: string): string {
-  return `${BASE}/libraries/${library}/people/${person}/faces/${face}/thumbnail`;
+/** Side of a small thumbnail in pixels, up to which one is shown so large that it fills the pixels of fine screens. */
+const SMALL = 64;
+
+/** Path of the thumbnail of a face; `isLarge`: of twice the side. */
+export function thumbnailOf(library: string, person: string, face: string, isLarge = false): string {
+  return `${BASE}/libraries/${library}/people/${person}/faces/${face}/thumbnail${isLarge ? "?size=256" : ""}`;
 }
 
 /** A thumbnail of a face, or a placeholder if there is none. */
@@ -35,7 +38,7 @@ export function FaceImage({ library, person, face, name, size = 48 }: Properties
       </span>
     );
   }
-  return (
-    <img src={thumbnailOf(library, person, face)} alt={name} loading="lazy" style={style} onError={() => setFailed(face)} />
-  );
+  const isLarge = typeof size === "string" || size > SMALL;
+  const source = thumbnailOf(library, person, face, isLarge);
+  return <img src={source} alt={name} loading="lazy" style={style} onError={() => setFailed(face)} />;
 }
