@@ -7,7 +7,7 @@ import { CursorTable, useCursor } from "../../shared/cursor";
 import { LibraryChoice } from "../../shared/LibraryChoice";
 import { LibraryLink } from "../../shared/LibraryLink";
 import { Moment } from "../../shared/time";
-import { isOpen, REFRESH_MS, useEngineName, useEngines, type Write } from "./engines";
+import { REFRESH_MS, useEngineName, useEngines, type Write } from "./engines";
 import { RetryAll } from "./RetryAll";
 import { WriteDrawer } from "./WriteDrawer";
 import { WriteState } from "./WriteState";
@@ -82,7 +82,7 @@ export function Outbox() {
       {shown !== null && (
         <WriteDrawer
           id={shown}
-          listed={list.items.find(({ id, ...write }) => id === shown && isOpen({ id, ...write }))}
+          listed={list.items.find(({ id }) => id === shown)}
           onClose={() => setShown(null)}
         />
       )}
