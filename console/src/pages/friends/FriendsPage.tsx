@@ -22,6 +22,8 @@ export default function FriendsPage() {
   const [search, setSearch] = useSearchParams();
   const [isCreating, setIsCreating] = useState(false);
   const app = (seesAllApps ? search.get("app") : appId) ?? undefined;
+  // An account can be created in an app that was chosen and not looked into.
+  const [chosen, setChosen] = useState(app);
   const account = search.get("account") ?? undefined;
   const show = (next: Sought) => {
     const parts = Object.entries(next).filter((entry): entry is [string, string] => Boolean(entry[1]));
@@ -33,25 +35,25 @@ export default function FriendsPage() {
       about={t("about")}
       actions={
         canWork && (
-          <Button icon={<UserAddOutlined />} disabled={!app} onClick={() => setIsCreating(true)}>
+          <Button icon={<UserAddOutlined />} disabled={!chosen} onClick={() => setIsCreating(true)}>
             {t("account.create")}
           </Button>
         )
       }
     >
-      <Lookup key={`${app} ${account}`} sought={{ app, account }} onLookUp={show} />
+      <Lookup key={`${app} ${account}`} sought={{ app: chosen, account }} onChoose={setChosen} onLookUp={show} />
       {app && account ? (
         <Account key={`${app} ${account}`} app={app} id={account} onDeleted={() => show({ app })} />
       ) : (
-        <Nothing text={t(app ? "typeAccount" : "chooseApp")} />
+        <Nothing text={t(chosen ? "typeAccount" : "chooseApp")} />
       )}
-      {isCreating && app && (
+      {isCreating && chosen && (
         <AccountForm
-          app={app}
+          app={chosen}
           onClose={() => setIsCreating(false)}
           onSaved={(id) => {
             setIsCreating(false);
-            show({ app, account: id });
+            show({ app: chosen, account: id });
           }}
         />
       )}
@@ -59,12 +61,19 @@ export default function FriendsPage() {
   );
 }
 
-function Lookup({ sought, onLookUp }: { sought: Sought; onLookUp: (sought: Sought) => void }) {
+interface Properties {
+  sought: Sought;
+  onChoose: (app: string | undefined) => void;
+  onLookUp: (sought: Sought) => void;
+}
+
+function Lookup({ sought, onChoose, onLookUp }: Properties) {
   const { t } = useTranslation(["friends", "common"]);
   return (
     <Form<Sought>
       layout="inline"
       initialValues={sought}
+      onValuesChange={({ app }: Sought) => app !== undefined && onChoose(app)}
       onFinish={({ app, account }) => onLookUp({ app: app ?? sought.app, account: account?.trim() })}
       style={{ rowGap: 8 }}
     >
