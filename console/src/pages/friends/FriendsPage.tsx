@@ -1,5 +1,5 @@
 import { UserAddOutlined } from "@ant-design/icons";
-import { Button, Flex, Form, Input } from "antd";
+import { Button, Form, Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
@@ -43,7 +43,7 @@ export default function FriendsPage() {
     >
       <Lookup key={`${app} ${account}`} sought={{ app: chosen, account }} onChoose={setChosen} onLookUp={show} />
       {app && account ? (
-        <Account key={`${app} ${account}`} app={app} id={account} onDeleted={() => show({ app })} />
+        <Account key={`account ${app} ${account}`} app={app} id={account} onDeleted={() => show({ app })} />
       ) : (
         <Nothing text={t(chosen ? "typeAccount" : "chooseApp")} />
       )}
