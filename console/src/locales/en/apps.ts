@@ -34,7 +34,7 @@ export default {
     state: "State of the grant",
     due: "Ends",
     dueHelp: "After that neither the token nor the keys of the app can call, until you extend it.",
-    near: "ends in {{days}} days",
+    near: "days left: {{days}}",
     over: "over: calls are refused",
     capabilities: "Capabilities",
     capabilityWanted: "Choose at least one capability. To stop the app, revoke its grant.",
@@ -103,6 +103,7 @@ export default {
     fixed: "Limits and signatures can't be changed later: create another key, and revoke this one.",
     done: "The key for {{vendor}} is there",
     secretAbout: "Keep it where your system keeps its secrets. If it is lost, create another.",
+    valid: "Valid",
     revoked: "Revoked",
     revoke: {
       title: "Revoke the key {{id}}?",
@@ -120,6 +121,7 @@ export default {
   },
   connect: {
     about: "A program that exists needs a new address and a key, and no other change. Choose its interface and copy the example.",
+    interface: "Interface of the program",
     address: "Address at which programs reach this platform",
     notAddress: "Type an address that begins with http:// or https://",
     key: "With which key",

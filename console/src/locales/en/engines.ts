@@ -20,7 +20,7 @@ export default {
   up: "Answers",
   down: "No answer",
   unchecked: "Not checked",
-  noAnswer: "The check failed",
+  noAnswer: "The check failed: {{error}}",
   outbox: {
     title: "Outbox",
     about: "The writes of a library are sent in order: behind one that waits, the next ones wait too. One that was refused holds up nothing, but needs somebody's decision.",
@@ -30,7 +30,7 @@ export default {
   workOff: {
     none: "All writes have reached their engines",
     done: "All is worked off",
-    open: "{{open}} are open",
+    open: "Open: {{open}}",
     progress: "{{done}} of {{most}} worked off since you opened the page",
     label: "Progress of the outbox",
   },
@@ -73,6 +73,10 @@ export default {
     picture: "The picture that is sent",
     pictureOf: "Picture of the write {{id}}",
     noPicture: "The picture is no longer there",
+  },
+  errors: {
+    earlierWait: "earlier writes of the library wait",
+    circuitOpen: "the engine did not answer several times, so that it gets no calls for a while",
   },
   doubt: {
     tag: "may be done",

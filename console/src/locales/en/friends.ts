@@ -22,7 +22,7 @@ export default {
     delete: {
       action: "Delete account",
       title: "Delete the account “{{id}}”?",
-      lost: "Its {{friends}} friendships and all its groups are deleted, and it leaves the friends and groups of other accounts. This can't be undone.",
+      lost: "Its friends ({{friends}}) and all its groups are lost, and it leaves the friends and groups of other accounts. This can't be undone.",
     },
   },
   friend: {
@@ -37,7 +37,6 @@ export default {
     addTo: "Add a friend of “{{account}}”",
     idHelp: "An account that exists. It is added on this side alone, and is not asked.",
     editOf: "Change friend “{{id}}”",
-    removeOf: "Remove friend “{{id}}”",
     nothing: "There are no friends yet.",
     remove: {
       action: "Remove",
@@ -54,7 +53,7 @@ export default {
     friends: "Members",
     friendsHelp: "Choose friends, or type an account and press Enter",
     friendWanted: "Choose members",
-    members: "{{members}} members",
+    members: "Members: {{members}}",
     nothing: "There are no groups yet.",
     empty: "No members",
     addTo: "Add members to “{{name}}”",
@@ -63,7 +62,7 @@ export default {
       action: "Delete group",
       of: "Delete group “{{name}}”",
       title: "Delete the group “{{name}}”?",
-      lost: "Its {{members}} members stay friends; they only leave the group.",
+      lost: "Its members ({{members}}) stay friends; they only leave the group.",
     },
     take: {
       action: "Take out",

@@ -100,6 +100,7 @@ export default {
     fixed: "创建后不能修改上限和签名要求；要修改，请新建密钥并吊销旧的。",
     done: "{{vendor}}密钥已创建",
     secretAbout: "请把密钥保存到业务系统的密钥管理中。忘记时只能新建。",
+    valid: "有效",
     revoked: "已吊销",
     revoke: {
       title: "确定吊销密钥 {{id}}？",
@@ -117,6 +118,7 @@ export default {
   },
   connect: {
     about: "已有的程序只需更换地址和密钥，不必修改代码。选择程序所用的接口，复制下面的示例。",
+    interface: "程序使用的接口",
     address: "程序访问本平台的地址",
     notAddress: "请输入 http:// 或 https:// 开头的地址",
     key: "使用哪个密钥",

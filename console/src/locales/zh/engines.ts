@@ -17,7 +17,7 @@ export default {
   up: "正常",
   down: "没有响应",
   unchecked: "未检查",
-  noAnswer: "检查失败",
+  noAnswer: "检查失败：{{error}}",
   outbox: {
     title: "待发队列",
     about: "同一底库的写入按顺序发送：前一条没有完成，后面的就等待。被引擎拒绝的不会挡住后面的，但需要处理。",
@@ -70,6 +70,10 @@ export default {
     picture: "随写入发送的图片",
     pictureOf: "写入 {{id}} 的图片",
     noPicture: "图片已不存在",
+  },
+  errors: {
+    earlierWait: "同一底库前面的写入还在等待",
+    circuitOpen: "引擎连续没有响应，暂停发送",
   },
   doubt: {
     tag: "可能已完成",

@@ -34,7 +34,6 @@ export default {
     addTo: "为“{{account}}”添加好友",
     idHelp: "必须是已有的账号。只在本账号一侧添加，不需要对方同意。",
     editOf: "修改好友“{{id}}”",
-    removeOf: "移除好友“{{id}}”",
     nothing: "还没有好友。",
     remove: {
       action: "移除",

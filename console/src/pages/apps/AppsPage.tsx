@@ -1,5 +1,5 @@
 import { PlusOutlined } from "@ant-design/icons";
-import { Button, Flex, Input, Select, type TableColumnsType, Typography } from "antd";
+import { Button, Flex, Grid, Input, Select, type TableColumnsType, Typography } from "antd";
 import { useDeferredValue, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
@@ -8,6 +8,7 @@ import { usePermissions } from "../../app/session";
 import { AdminsOnly } from "../../shared/AdminsOnly";
 import { CursorTable, useCursor } from "../../shared/cursor";
 import { Page } from "../../shared/Page";
+import { useTableScroll } from "../../shared/tableScroll";
 import { Moment } from "../../shared/time";
 import { areasOf, useAreaText, useCapabilities } from "./capabilities";
 import { DueDate, GRANT_STATES, GrantState } from "./GrantState";
@@ -48,6 +49,8 @@ function Apps() {
   const { t } = useTranslation("apps");
   const capabilities = useCapabilities();
   const areaText = useAreaText();
+  const scroll = useTableScroll();
+  const isWide = Grid.useBreakpoint().sm ?? true;
   const [filter, setFilter] = useState<Filter>({ id: "", capability: undefined, state: undefined });
   const { id, capability, state } = useDeferredValue(filter);
   const query = { id: id || undefined, capability, state };
@@ -60,13 +63,26 @@ function Apps() {
       key: "app",
       title: t("app"),
       render: (_, { appId }) => (
-        <Link to={`/apps/${encodeURIComponent(appId)}`} style={{ overflowWrap: "anywhere" }}>
+        <Link to={`/apps/${encodeURIComponent(appId)}`} style={{ display: "block", maxWidth: 300, overflowWrap: "anywhere" }}>
           {appId}
         </Link>
       ),
     },
-    { key: "state", title: t("grant.state"), render: (_, app) => <GrantState state={app.state} /> },
-    { key: "due", title: t("grant.due"), render: (_, app) => <DueDate at={app.dueAt} /> },
+    {
+      key: "state",
+      title: t("grant.state"),
+      render: (_, app) => (
+        <>
+          <GrantState state={app.state} />
+          {!isWide && app.dueAt && (
+            <div>
+              <DueDate at={app.dueAt} />
+            </div>
+          )}
+        </>
+      ),
+    },
+    { key: "due", title: t("grant.due"), responsive: ["sm"], render: (_, app) => <DueDate at={app.dueAt} /> },
     {
       key: "capabilities",
       title: t("grant.capabilities"),
@@ -74,13 +90,13 @@ function Apps() {
       render: (_, app) => {
         const names = areasOf(app.capabilities, known).map((area) => areaText(area).name);
         return (
-          <Typography.Text type={names.length === 0 ? "secondary" : undefined} style={{ display: "block", maxWidth: 420 }}>
+          <Typography.Text type={names.length === 0 ? "secondary" : undefined} style={{ display: "block", maxWidth: 360 }}>
             {names.length === 0 ? t(app.state === "none" ? "grant.unbound" : "grant.nothing") : names.join(t("and"))}
           </Typography.Text>
         );
       },
     },
-    { key: "created", title: t("created"), responsive: ["xl"], render: (_, app) => <Moment at={app.createdAt} /> },
+    { key: "created", title: t("created"), responsive: ["xxl"], render: (_, app) => <Moment at={app.createdAt} /> },
   ];
   return (
     <>
@@ -94,7 +110,7 @@ function Apps() {
         />
         <Select
           allowClear
-          style={{ width: 140 }}
+          style={{ width: 190 }}
           placeholder={t("filter.state")}
           aria-label={t("filter.state")}
           value={filter.state}
@@ -114,7 +130,7 @@ function Apps() {
           }))}
         />
       </Flex>
-      <CursorTable list={list} rowKey="appId" columns={columns} nothing={t(isFiltered ? "nothingFound" : "nothing")} />
+      <CursorTable list={list} rowKey="appId" columns={columns} scroll={scroll} nothing={t(isFiltered ? "nothingFound" : "nothing")} />
     </>
   );
 }

@@ -26,6 +26,7 @@ export function GrantPanel({ app }: { app: Schema<"App"> }) {
       <Card>
         <Descriptions
           column={{ xs: 1, md: 3 }}
+          style={{ marginBottom: hasGrant ? 0 : 12 }}
           items={[
             { key: "state", label: t("grant.state"), children: <GrantState state={app.state} /> },
             {

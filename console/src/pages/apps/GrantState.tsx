@@ -1,9 +1,10 @@
 import { CheckCircleOutlined, ClockCircleOutlined, MinusCircleOutlined, StopOutlined, WarningOutlined } from "@ant-design/icons";
-import { Tag, Typography } from "antd";
+import { Typography } from "antd";
 import dayjs from "dayjs";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
+import { StateTag, type Tone } from "../../shared/StateTag";
 import { Moment } from "../../shared/time";
 
 export const GRANT_STATES: Schema<"ShownGrantState">[] = ["active", "expired", "revoked", "none"];
@@ -11,22 +12,17 @@ export const GRANT_STATES: Schema<"ShownGrantState">[] = ["active", "expired", "
 /** Days before the end of a grant from which on it is warned of. */
 const NEAR_DAYS = 30;
 
-const TONES: Record<Schema<"ShownGrantState">, { color: string | undefined; icon: ReactNode }> = {
-  active: { color: "success", icon: <CheckCircleOutlined /> },
-  expired: { color: "error", icon: <ClockCircleOutlined /> },
-  revoked: { color: "error", icon: <StopOutlined /> },
-  none: { color: undefined, icon: <MinusCircleOutlined /> },
+const TONES: Record<Schema<"ShownGrantState">, { tone: Tone; icon: ReactNode }> = {
+  active: { tone: "good", icon: <CheckCircleOutlined /> },
+  expired: { tone: "bad", icon: <ClockCircleOutlined /> },
+  revoked: { tone: "bad", icon: <StopOutlined /> },
+  none: { tone: "neutral", icon: <MinusCircleOutlined /> },
 };
 
 /** The state of a grant, as a tag. */
 export function GrantState({ state }: { state: Schema<"ShownGrantState"> }) {
   const { t } = useTranslation("apps");
-  const { color, icon } = TONES[state];
-  return (
-    <Tag color={color} icon={icon} variant="outlined">
-      {t(`grant.states.${state}`)}
-    </Tag>
-  );
+  return <StateTag {...TONES[state]}>{t(`grant.states.${state}`)}</StateTag>;
 }
 
 /** When a grant ends, with a warning if that is soon. */

@@ -1,12 +1,14 @@
-import { PlusOutlined, StopOutlined } from "@ant-design/icons";
+import { CheckCircleOutlined, PlusOutlined, StopOutlined, WarningOutlined } from "@ant-design/icons";
 import { useQueryClient } from "@tanstack/react-query";
-import { Button, Checkbox, Flex, Space, Table, type TableColumnsType, Tag, Typography } from "antd";
+import { Button, Checkbox, Flex, Table, type TableColumnsType, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, queries, type Schema } from "../../api/client";
 import { useConfirm } from "../../shared/confirm";
 import { CopyButton } from "../../shared/CopyButton";
+import { StateTag } from "../../shared/StateTag";
 import { Loaded, Nothing } from "../../shared/states";
+import { useTableScroll } from "../../shared/tableScroll";
 import { Moment } from "../../shared/time";
 import { NewKey } from "./NewKey";
 import { isKeyKind } from "./snippets";
@@ -41,6 +43,7 @@ function Keys({ app, keys }: { app: string; keys: Schema<"ShownKey">[] }) {
   const { t } = useTranslation("apps");
   const cache = useQueryClient();
   const confirm = useConfirm();
+  const scroll = useTableScroll();
   const nameOf = (kind: string) => (isKeyKind(kind) ? t(`vendors.${kind}.name`) : kind);
   const revoke = ({ id, kind }: Schema<"ShownKey">) =>
     confirm({
@@ -60,12 +63,12 @@ function Keys({ app, keys }: { app: string; keys: Schema<"ShownKey">[] }) {
       render: (_, { id, kind, revokedAt }) => (
         <div>
           <div>{nameOf(kind)}</div>
-          <Space size={4}>
+          <Flex gap={4} align="start">
             <Typography.Text code delete={Boolean(revokedAt)} style={{ overflowWrap: "anywhere" }}>
               {id}
             </Typography.Text>
             <CopyButton text={id} of={id} isSmall size="small" type="text" />
-          </Space>
+          </Flex>
         </div>
       ),
     },
@@ -78,17 +81,22 @@ function Keys({ app, keys }: { app: string; keys: Schema<"ShownKey">[] }) {
       render: (_, key) =>
         key.revokedAt ? (
           <div>
-            <Tag icon={<StopOutlined />} color="error" variant="outlined">
+            <StateTag icon={<StopOutlined />} tone="bad">
               {t("keys.revoked")}
-            </Tag>
+            </StateTag>
             <div>
               <Moment at={key.revokedAt} />
             </div>
           </div>
         ) : (
-          <Button danger size="small" onClick={() => revoke(key)} aria-label={t("keys.revoke.title", { id: key.id })}>
-            {t("keys.revoke.action")}
-          </Button>
+          <Flex gap={8} wrap align="center">
+            <StateTag icon={<CheckCircleOutlined />} tone="good" style={{ marginInlineEnd: 0 }}>
+              {t("keys.valid")}
+            </StateTag>
+            <Button danger size="small" autoInsertSpace={false} onClick={() => revoke(key)} aria-label={t("keys.revoke.title", { id: key.id })}>
+              {t("keys.revoke.action")}
+            </Button>
+          </Flex>
         ),
     },
   ];
@@ -99,7 +107,7 @@ function Keys({ app, keys }: { app: string; keys: Schema<"ShownKey">[] }) {
       columns={columns}
       dataSource={keys}
       pagination={false}
-      scroll={{ x: "max-content" }}
+      scroll={scroll}
       locale={{ emptyText: <Nothing text={t("keys.nothing")} /> }}
     />
   );
@@ -131,14 +139,14 @@ function KeyOptions({ options: { allowMd5, allowReplay } }: { options: Schema<"S
   return (
     <Flex gap={4} wrap>
       {allowMd5 && (
-        <Tag color="warning" variant="outlined">
+        <StateTag icon={<WarningOutlined />} tone="warning">
           {t("keys.md5")}
-        </Tag>
+        </StateTag>
       )}
       {allowReplay && (
-        <Tag color="warning" variant="outlined">
+        <StateTag icon={<WarningOutlined />} tone="warning">
           {t("keys.replay")}
-        </Tag>
+        </StateTag>
       )}
     </Flex>
   );

@@ -1,4 +1,4 @@
-import { Alert, Button, Flex, Input, Select, Tabs, Typography } from "antd";
+import { Alert, Button, Flex, Input, Radio, Select, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { queries, type Schema } from "../../api/client";
@@ -10,6 +10,7 @@ import { isKeyKind, SNIPPETS, type SnippetKind, snippetOf } from "./snippets";
 export function SnippetsPanel({ app, onKeys }: { app: string; onKeys: () => void }) {
   const { t } = useTranslation("apps");
   const query = queries.useQuery("get", "/apps/{app}/keys", { params: { path: { app } } });
+  const [kind, setKind] = useState<SnippetKind>(SNIPPETS[0]);
   const [address, setAddress] = useState(window.location.origin);
   const isAddress = URL.canParse(address) && /^https?:/.test(address);
   return (
@@ -25,23 +26,22 @@ export function SnippetsPanel({ app, onKeys }: { app: string; onKeys: () => void
         />
         {!isAddress && <Typography.Text type="danger">{t("connect.notAddress")}</Typography.Text>}
       </label>
+      <Radio.Group
+        aria-label={t("connect.interface")}
+        value={kind}
+        onChange={({ target }) => setKind(target.value)}
+        options={SNIPPETS.map((value) => ({ value, label: t(`vendors.${value}.name`) }))}
+        style={{ display: "flex", flexWrap: "wrap", rowGap: 8 }}
+      />
       <Loaded query={query}>
         {({ keys }) => (
-          <Tabs
-            type="card"
-            items={SNIPPETS.map((kind) => ({
-              key: kind,
-              label: t(`vendors.${kind}.name`),
-              children: (
-                <Vendor
-                  kind={kind}
-                  app={app}
-                  origin={isAddress ? new URL(address).origin : window.location.origin}
-                  keys={keys.filter((key) => key.kind === kind && !key.revokedAt)}
-                  onKeys={onKeys}
-                />
-              ),
-            }))}
+          <Vendor
+            key={kind}
+            kind={kind}
+            app={app}
+            origin={isAddress ? new URL(address).origin : window.location.origin}
+            keys={keys.filter((key) => key.kind === kind && !key.revokedAt)}
+            onKeys={onKeys}
           />
         )}
       </Loaded>

@@ -6,6 +6,7 @@ import { Link } from "react-router";
 import { api, dataOf, queries, type Schema } from "../../api/client";
 import { useConfirm } from "../../shared/confirm";
 import { Loaded, Nothing } from "../../shared/states";
+import { useTableScroll } from "../../shared/tableScroll";
 
 /** Thresholds are numbers of 32 bits, so that equal ones may differ by this. */
 const TOLERANCE = 1e-6;
@@ -30,6 +31,7 @@ function Thresholds({ app, libraries }: { app: string; libraries: Schema<"ShownT
   const { t } = useTranslation(["apps", "common"]);
   const cache = useQueryClient();
   const confirm = useConfirm();
+  const scroll = useTableScroll();
   // Links and changes need our ids; thresholds have those of the other interfaces.
   const own = queries.useQuery("get", "/libraries", { params: { query: { appId: app, limit: 1000 } } });
   const idOf = (groupId: string) => own.data?.items.find((library) => library.groupId === groupId)?.id;
@@ -109,7 +111,7 @@ function Thresholds({ app, libraries }: { app: string; libraries: Schema<"ShownT
       columns={columns}
       dataSource={libraries}
       pagination={libraries.length > 50 ? { pageSize: 50 } : false}
-      scroll={{ x: "max-content" }}
+      scroll={scroll}
       locale={{
         emptyText: (
           <Nothing text={t("thresholds.nothing")}>

@@ -1,8 +1,9 @@
 import { CheckCircleFilled, MinusCircleOutlined } from "@ant-design/icons";
-import { Button, Checkbox, Flex, Tag, theme, Typography } from "antd";
+import { Button, Checkbox, Flex, theme, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { queries, type Schema } from "../../api/client";
-import { FailurePanel, Loaded } from "../../shared/states";
+import { StateTag } from "../../shared/StateTag";
+import { Loaded } from "../../shared/states";
 
 type Capability = Schema<"Page_ShownCapability">["items"][number];
 
@@ -70,25 +71,28 @@ export function CapabilityChoice({ value = [], onChange, isDisabled = false }: P
                 {t("grant.choose.none")}
               </Button>
             </Flex>
-            {items.map(({ id, areas }) => (
-              <Checkbox
-                key={id}
-                checked={value.includes(id)}
-                disabled={isDisabled}
-                onChange={({ target }) => toggle(id, target.checked)}
-                style={{ alignItems: "start" }}
-              >
-                <Typography.Text strong>{areas.map((area) => areaText(area).name).join(t("and"))}</Typography.Text>{" "}
-                <Typography.Text type="secondary" className="number">
-                  {id}
-                </Typography.Text>
-                {areas.map((area) => (
-                  <div key={area} style={{ color: token.colorTextDescription }}>
-                    {areas.length > 1 ? t("grant.choose.area", areaText(area)) : areaText(area).about}
-                  </div>
-                ))}
-              </Checkbox>
-            ))}
+            <div style={{ display: "grid", gap: 12, gridTemplateColumns: "repeat(auto-fill, minmax(min(100%, 300px), 1fr))" }}>
+              {items.map(({ id, areas }) => (
+                <Checkbox
+                  key={id}
+                  checked={value.includes(id)}
+                  disabled={isDisabled}
+                  onChange={({ target }) => toggle(id, target.checked)}
+                  style={{ alignItems: "start" }}
+                  styles={{ icon: { alignSelf: "start", marginTop: 3 } }}
+                >
+                  <Typography.Text strong>{areas.map((area) => areaText(area).name).join(t("and"))}</Typography.Text>{" "}
+                  <Typography.Text type="secondary" className="number">
+                    {id}
+                  </Typography.Text>
+                  {areas.map((area) => (
+                    <div key={area} style={{ color: token.colorTextDescription }}>
+                      {areas.length > 1 ? t("grant.choose.area", areaText(area)) : areaText(area).about}
+                    </div>
+                  ))}
+                </Checkbox>
+              ))}
+            </div>
             {lost.length > 0 && (
               <Typography.Text type="warning">{t("grant.choose.lost", { ids: lost.join(t("and")) })}</Typography.Text>
             )}
@@ -112,14 +116,14 @@ function Opened({ ids, known }: { ids: string[]; known: Capability[] }) {
   const closed = all.filter((area) => !open.includes(area));
   const row = (areas: string[], isOpen: boolean) =>
     areas.map((area) => (
-      <Tag
+      <StateTag
         key={area}
-        variant="outlined"
-        color={isOpen ? "success" : undefined}
+        tone={isOpen ? "good" : "neutral"}
         icon={isOpen ? <CheckCircleFilled /> : <MinusCircleOutlined />}
+        style={{ marginInlineEnd: 0 }}
       >
         {areaText(area).name}
-      </Tag>
+      </StateTag>
     ));
   return (
     <div aria-live="polite">
@@ -137,11 +141,4 @@ function Opened({ ids, known }: { ids: string[]; known: Capability[] }) {
       )}
     </div>
   );
-}
-
-/** The areas that an app may use now. */
-export function AppAreas({ ids }: { ids: string[] }) {
-  const { error, data, refetch } = useCapabilities();
-  if (error) return <FailurePanel failure={error} onRetry={() => void refetch()} />;
-  return data ? <Opened ids={ids} known={data.items} /> : null;
 }

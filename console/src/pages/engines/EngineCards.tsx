@@ -1,5 +1,5 @@
 import { CheckCircleFilled, CloseCircleFilled, QuestionCircleOutlined } from "@ant-design/icons";
-import { Alert, Card, Col, Descriptions, type DescriptionsProps, Flex, Row, Tag, Typography } from "antd";
+import { Card, Col, Descriptions, type DescriptionsProps, Flex, Row, Tag, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { durationText, Moment } from "../../shared/time";
 import { type Engine, useEngineName } from "./engines";
@@ -68,7 +68,11 @@ function EngineCard({ engine }: { engine: Engine }) {
       ) : (
         <Typography.Text type="secondary">{t("inProcess")}</Typography.Text>
       )}
-      {check?.error && <Alert type="error" title={t("noAnswer")} description={check.error} style={{ overflowWrap: "anywhere" }} />}
+      {check?.error && (
+        <Typography.Text type="danger" style={{ display: "block", marginTop: 8, overflowWrap: "anywhere" }}>
+          {t("noAnswer", { error: check.error })}
+        </Typography.Text>
+      )}
     </Card>
   );
 }

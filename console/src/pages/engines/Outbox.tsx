@@ -6,8 +6,9 @@ import { AppChoice } from "../../shared/AppChoice";
 import { CursorTable, useCursor } from "../../shared/cursor";
 import { LibraryChoice } from "../../shared/LibraryChoice";
 import { LibraryLink } from "../../shared/LibraryLink";
+import { useTableScroll } from "../../shared/tableScroll";
 import { Moment } from "../../shared/time";
-import { REFRESH_MS, useEngineName, useEngines, type Write } from "./engines";
+import { REFRESH_MS, useEngineName, useEngines, useErrorText, type Write } from "./engines";
 import { RetryAll } from "./RetryAll";
 import { WriteDrawer } from "./WriteDrawer";
 import { WriteState } from "./WriteState";
@@ -17,6 +18,8 @@ import { readWrites, STATE_FILTERS, type StateFilter, type WriteFilter } from ".
 export function Outbox() {
   const { t } = useTranslation("engines");
   const engineName = useEngineName();
+  const errorText = useErrorText();
+  const scroll = useTableScroll();
   const [filter, setFilter] = useState<WriteFilter>({ state: "open" });
   const [shown, setShown] = useState<string | null>(null);
   const list = useCursor(["outbox", filter], (cursor) => readWrites(filter, cursor), REFRESH_MS);
@@ -63,8 +66,8 @@ export function Outbox() {
       title: t("write.lastError"),
       responsive: ["xl"],
       render: (_, { lastError }) => (
-        <Typography.Text ellipsis={{ tooltip: lastError ?? "" }} style={{ maxWidth: 280 }}>
-          {lastError ?? "—"}
+        <Typography.Text style={{ display: "block", maxWidth: 280, overflowWrap: "anywhere" }}>
+          {lastError ? errorText(lastError) : "—"}
         </Typography.Text>
       ),
     },
@@ -77,6 +80,7 @@ export function Outbox() {
         list={list}
         rowKey="id"
         columns={columns}
+        scroll={scroll}
         nothing={t(isFiltered || filter.state !== "open" ? "outbox.nothingFound" : "outbox.nothing")}
       />
       {shown !== null && (

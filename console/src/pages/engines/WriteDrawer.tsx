@@ -8,7 +8,7 @@ import { LibraryLink } from "../../shared/LibraryLink";
 import { Loaded } from "../../shared/states";
 import { Moment } from "../../shared/time";
 import { DropWrite } from "./DropWrite";
-import { isOpen, REFRESH_MS, useEngineName, type Write } from "./engines";
+import { isOpen, REFRESH_MS, useEngineName, useErrorText, type Write } from "./engines";
 import { WriteState } from "./WriteState";
 
 interface Properties {
@@ -41,6 +41,7 @@ export function WriteDrawer({ id, listed, onClose }: Properties) {
 function Details({ write }: { write: Write }) {
   const { t } = useTranslation("engines");
   const engineName = useEngineName();
+  const errorText = useErrorText();
   const items: DescriptionsProps["items"] = [
     { key: "action", label: t("write.what"), children: t(`actions.${write.action}`) },
     { key: "state", label: t("write.state"), children: <WriteState write={write} /> },
@@ -82,7 +83,7 @@ function Details({ write }: { write: Write }) {
           type={isOpen(write) ? "error" : "info"}
           showIcon
           title={t("write.lastError")}
-          description={<span style={{ overflowWrap: "anywhere" }}>{write.lastError}</span>}
+          description={<span style={{ overflowWrap: "anywhere" }}>{errorText(write.lastError)}</span>}
         />
       )}
       {write.mayBeDone && <Alert type="warning" showIcon title={t("doubt.title")} description={t("doubt.explained")} />}

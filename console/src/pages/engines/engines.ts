@@ -24,6 +24,16 @@ export function useEngineName(): (engine: string) => string {
   };
 }
 
+/** Returns why a write failed, in the reader's language where the reason is one of the platform's own. */
+export function useErrorText(): (error: string) => string {
+  const { t } = useTranslation("engines");
+  return (error) => {
+    if (error === "earlier writes of this library wait") return t("errors.earlierWait");
+    if (error === "circuit open") return t("errors.circuitOpen");
+    return error;
+  };
+}
+
 /** Whether a write still waits for its engine, or for somebody to decide about it. */
 export function isOpen(write: Write): boolean {
   return write.state === "waiting" || write.state === "refused";

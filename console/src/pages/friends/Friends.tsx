@@ -8,6 +8,7 @@ import { api } from "../../api/client";
 import { usePermissions } from "../../app/session";
 import { useConfirm } from "../../shared/confirm";
 import { CursorTable } from "../../shared/cursor";
+import { useTableScroll } from "../../shared/tableScroll";
 import { FriendForm } from "./FriendForm";
 import { type Friend, useFriends, type Whose } from "./friends";
 
@@ -16,6 +17,7 @@ export function Friends({ app, account }: Whose) {
   const { t } = useTranslation("friends");
   const { canWork } = usePermissions();
   const list = useFriends({ app, account });
+  const scroll = useTableScroll();
   const [form, setForm] = useState<{ friend: Friend | null } | null>(null);
   const columns: TableColumnsType<Friend> = [
     {
@@ -69,7 +71,7 @@ export function Friends({ app, account }: Whose) {
       }
       styles={{ body: { padding: 12 } }}
     >
-      <CursorTable list={list} rowKey="id" size="small" columns={columns} nothing={t("friend.nothing")} />
+      <CursorTable list={list} rowKey="id" size="small" columns={columns} scroll={scroll} nothing={t("friend.nothing")} />
       {form && <FriendForm app={app} account={account} friend={form.friend} onClose={() => setForm(null)} />}
     </Card>
   );
@@ -96,11 +98,11 @@ function Acts({ app, account, friend, onEdit }: Whose & { friend: Friend; onEdit
       },
     });
   return (
-    <Flex gap={4}>
-      <Button size="small" onClick={onEdit} aria-label={t("friend.editOf", { id })}>
+    <Flex gap={4} wrap>
+      <Button size="small" autoInsertSpace={false} onClick={onEdit} aria-label={`${t("common:edit")}: ${id}`}>
         {t("common:edit")}
       </Button>
-      <Button size="small" danger onClick={remove} aria-label={t("friend.removeOf", { id })}>
+      <Button size="small" danger autoInsertSpace={false} onClick={remove} aria-label={`${t("friend.remove.action")}: ${id}`}>
         {t("friend.remove.action")}
       </Button>
     </Flex>

@@ -2,6 +2,7 @@ import { CheckCircleOutlined, CloseCircleOutlined } from "@ant-design/icons";
 import { Table, type TableColumnsType, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
+import { useTableScroll } from "../../shared/tableScroll";
 import { durationText, Moment } from "../../shared/time";
 
 type Attempt = Schema<"ShownAttempt">;
@@ -9,6 +10,7 @@ type Attempt = Schema<"ShownAttempt">;
 /** The attempts at a delivery, the first one first. */
 export function Attempts({ attempts }: { attempts: Attempt[] }) {
   const { t } = useTranslation("webhooks");
+  const scroll = useTableScroll();
   if (attempts.length === 0) return <Typography.Text type="secondary">{t("attempt.none")}</Typography.Text>;
   const columns: TableColumnsType<Attempt> = [
     { key: "time", title: t("attempt.time"), render: (_, { time }) => <Moment at={time} /> },
@@ -16,7 +18,7 @@ export function Attempts({ attempts }: { attempts: Attempt[] }) {
       key: "result",
       title: t("attempt.result"),
       render: (_, { error, status }) => (
-        <div style={{ overflowWrap: "anywhere", minWidth: 160, maxWidth: 480 }}>
+        <div style={{ overflowWrap: "anywhere", maxWidth: 480 }}>
           {error ? (
             <Typography.Text type="danger">
               <CloseCircleOutlined aria-hidden /> {error}
@@ -42,5 +44,5 @@ export function Attempts({ attempts }: { attempts: Attempt[] }) {
       render: (_, { durationMs }) => <span className="number">{durationText(durationMs)}</span>,
     },
   ];
-  return <Table size="small" rowKey="time" columns={columns} dataSource={attempts} pagination={false} scroll={{ x: "max-content" }} />;
+  return <Table size="small" rowKey="time" columns={columns} dataSource={attempts} pagination={false} scroll={scroll} />;
 }

@@ -6,6 +6,8 @@ import { api, dataOf, type Schema } from "../../api/client";
 import { usePermissions } from "../../app/session";
 import { useChange } from "../../shared/change";
 import { CursorTable, useCursor } from "../../shared/cursor";
+import { StateTag, type Tone } from "../../shared/StateTag";
+import { useTableScroll } from "../../shared/tableScroll";
 import { Moment } from "../../shared/time";
 import { Attempts } from "./Attempts";
 import { type Delivery, REFRESH_MS, type Webhook } from "./kinds";
@@ -13,16 +15,17 @@ import { ReplayFrom } from "./ReplayFrom";
 
 const STATES = ["all", "waiting", "delivered", "failed"] as const;
 
-const TONES: Record<Schema<"Progress">, { color: string; icon: ReactNode }> = {
-  waiting: { color: "processing", icon: <ClockCircleOutlined /> },
-  delivered: { color: "success", icon: <CheckCircleOutlined /> },
-  failed: { color: "error", icon: <CloseCircleOutlined /> },
+const TONES: Record<Schema<"Progress">, { tone: Tone; icon: ReactNode }> = {
+  waiting: { tone: "busy", icon: <ClockCircleOutlined /> },
+  delivered: { tone: "good", icon: <CheckCircleOutlined /> },
+  failed: { tone: "bad", icon: <CloseCircleOutlined /> },
 };
 
 /** The deliveries of a webhook with their attempts, the latest first. */
 export function Deliveries({ webhook }: { webhook: Webhook }) {
   const { t } = useTranslation("webhooks");
   const { canWork } = usePermissions();
+  const scroll = useTableScroll();
   const [shown, setShown] = useState<(typeof STATES)[number]>("all");
   const [replayed, setReplayed] = useState<Delivery | null>(null);
   const state = shown === "all" ? undefined : shown;
@@ -101,8 +104,12 @@ export function Deliveries({ webhook }: { webhook: Webhook }) {
         list={list}
         rowKey="id"
         columns={columns}
+        scroll={scroll}
         nothing={t(shown === "all" ? "delivery.nothing" : "delivery.nothingFound")}
-        expandable={{ expandedRowRender: ({ attempts }) => <Attempts attempts={attempts} /> }}
+        expandable={{
+          columnTitle: t("delivery.details"),
+          expandedRowRender: ({ attempts }) => <Attempts attempts={attempts} />,
+        }}
       />
       {replayed && <ReplayFrom webhook={webhook} delivery={replayed} onClose={() => setReplayed(null)} />}
     </Flex>
@@ -111,12 +118,9 @@ export function Deliveries({ webhook }: { webhook: Webhook }) {
 
 function DeliveryState({ delivery: { state, attempts, nextAttemptAt } }: { delivery: Delivery }) {
   const { t } = useTranslation("webhooks");
-  const { color, icon } = TONES[state];
   return (
     <div>
-      <Tag color={color} icon={icon} variant="outlined">
-        {t(`delivery.states.${state}`)}
-      </Tag>
+      <StateTag {...TONES[state]}>{t(`delivery.states.${state}`)}</StateTag>
       <Typography.Text type="secondary" style={{ display: "block" }} className="number">
         {t("delivery.attempts", { attempts: attempts.length })}
       </Typography.Text>
@@ -139,6 +143,7 @@ function ReplayOne({ webhook, delivery }: { webhook: string; delivery: Delivery 
   return (
     <Button
       size="small"
+      autoInsertSpace={false}
       loading={isBusy}
       aria-label={t("replay.oneOf", { event: delivery.eventId })}
       onClick={() => void run(undefined, t("replay.sent"))}

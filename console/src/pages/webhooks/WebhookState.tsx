@@ -1,6 +1,7 @@
 import { CheckCircleOutlined, PauseCircleOutlined, StopOutlined, WarningOutlined } from "@ant-design/icons";
-import { Tag, Typography } from "antd";
+import { Typography } from "antd";
 import { useTranslation } from "react-i18next";
+import { StateTag } from "../../shared/StateTag";
 import type { Webhook } from "./kinds";
 
 /** Returns why the platform disabled a webhook, in the reader's language where the reason is known. */
@@ -20,18 +21,18 @@ export function WebhookState({ webhook: { enabled, disabledBy, failures } }: { w
   if (!enabled) {
     return (
       <div style={{ maxWidth: 260 }}>
-        <Tag color={disabledBy ? "error" : undefined} icon={disabledBy ? <StopOutlined /> : <PauseCircleOutlined />} variant="outlined">
+        <StateTag tone={disabledBy ? "bad" : "neutral"} icon={disabledBy ? <StopOutlined /> : <PauseCircleOutlined />}>
           {t(disabledBy ? "states.stopped" : "states.off")}
-        </Tag>
+        </StateTag>
         {disabledBy && <Typography.Text style={{ display: "block" }}>{reasonOf(disabledBy)}</Typography.Text>}
       </div>
     );
   }
   return (
     <div>
-      <Tag color="success" icon={<CheckCircleOutlined />} variant="outlined">
+      <StateTag tone="good" icon={<CheckCircleOutlined />}>
         {t("states.on")}
-      </Tag>
+      </StateTag>
       {failures > 0 && (
         <Typography.Text type="warning" style={{ display: "block" }}>
           <WarningOutlined aria-hidden /> {t("failures", { failures })}

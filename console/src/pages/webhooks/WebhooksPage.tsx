@@ -9,6 +9,7 @@ import { AppChoice } from "../../shared/AppChoice";
 import { useChange } from "../../shared/change";
 import { CursorTable, useCursor } from "../../shared/cursor";
 import { Page } from "../../shared/Page";
+import { useTableScroll } from "../../shared/tableScroll";
 import type { Webhook } from "./kinds";
 import { NewWebhook } from "./NewWebhook";
 import { ReceiverHelp } from "./ReceiverHelp";
@@ -58,12 +59,13 @@ export default function WebhooksPage() {
 function Webhooks({ list }: { list: ReturnType<typeof useCursor<Webhook>> }) {
   const { t } = useTranslation(["webhooks", "common"]);
   const { canWork } = usePermissions();
+  const scroll = useTableScroll();
   const columns: TableColumnsType<Webhook> = [
     {
       key: "target",
       title: t("target"),
       render: (_, { id, url, description }) => (
-        <div style={{ maxWidth: 340, overflowWrap: "anywhere", minWidth: 140 }}>
+        <div style={{ maxWidth: 340, overflowWrap: "anywhere" }}>
           <Link to={`/webhooks/${id}`}>{url}</Link>
           {description && <Typography.Text type="secondary" style={{ display: "block" }}>{description}</Typography.Text>}
         </div>
@@ -86,7 +88,7 @@ function Webhooks({ list }: { list: ReturnType<typeof useCursor<Webhook>> }) {
       render: (_, webhook) => <EnabledSwitch webhook={webhook} />,
     });
   }
-  return <CursorTable list={list} rowKey="id" columns={columns} nothing={t(canWork ? "nothing" : "nothingToSee")} />;
+  return <CursorTable list={list} rowKey="id" columns={columns} scroll={scroll} nothing={t(canWork ? "nothing" : "nothingToSee")} />;
 }
 
 function EnabledSwitch({ webhook: { id, enabled, url } }: { webhook: Webhook }) {
