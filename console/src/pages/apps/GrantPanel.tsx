@@ -126,7 +126,7 @@ function GrantForm({ app }: { app: Schema<"App"> }) {
         <Form.Item
           name="capabilities"
           label={t("grant.capabilities")}
-          rules={[{ required: true, type: "array", min: 1, message: t("grant.capabilityWanted") }]}
+          rules={[{ required: true, type: "array", min: 1, message: t("grant.capabilityOrRevoke") }]}
         >
           <CapabilityChoice />
         </Form.Item>

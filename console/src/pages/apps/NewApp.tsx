@@ -48,6 +48,7 @@ export function NewApp({ appId, onClose }: Properties) {
     <Modal
       open
       title={isAgain ? t("create.again", { app: appId }) : t("create.title")}
+      styles={{ title: { paddingInlineEnd: 24, overflowWrap: "anywhere" } }}
       width={720}
       mask={{ closable: false }}
       onCancel={onClose}
@@ -65,6 +66,7 @@ export function NewApp({ appId, onClose }: Properties) {
         <Form
           form={fields}
           layout="vertical"
+          scrollToFirstError
           initialValues={{ appId, dueAt: dayjs().endOf("day").add(1, "year"), capabilities: [] }}
           onFinish={(values) => create.mutate(values)}
         >

@@ -64,7 +64,7 @@ function alibaba(host: string, scheme: string, keyId: string): string {
 import os
 
 from alibabacloud_linkvisual20180120.client import Client
-from alibabacloud_linkvisual20180120.models import QueryAllFaceUserGroupRequest
+from alibabacloud_linkvisual20180120.models import QueryFaceAllUserGroupRequest
 from alibabacloud_tea_openapi.models import Config
 
 client = Client(Config(
@@ -74,7 +74,7 @@ client = Client(Config(
     endpoint="${host}",
     protocol="${scheme.toUpperCase()}",
 ))
-answer = client.query_all_face_user_group(QueryAllFaceUserGroupRequest(isolation_id="staff"))
+answer = client.query_face_all_user_group(QueryFaceAllUserGroupRequest(isolation_id="staff", page_no=1, page_size=10))
 print(answer.body.to_map())
 `;
 }

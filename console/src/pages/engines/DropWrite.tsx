@@ -24,6 +24,7 @@ export function DropWrite({ write, onClose }: { write: Write; onClose: () => voi
     <Modal
       open
       title={t("drop.title", { id: write.id, what: t(`actions.${write.action}`) })}
+      styles={{ title: { paddingInlineEnd: 24, overflowWrap: "anywhere" } }}
       okText={t("drop.action")}
       okButtonProps={{ danger: true }}
       cancelText={t("common:cancel")}
@@ -46,7 +47,7 @@ export function DropWrite({ write, onClose }: { write: Write; onClose: () => voi
             extra={t("drop.reasonHelp")}
             rules={[{ required: true, whitespace: true, message: t("drop.reasonWanted") }]}
           >
-            <Input.TextArea rows={3} maxLength={MAX_REASON} showCount />
+            <Input.TextArea rows={3} maxLength={MAX_REASON} />
           </Form.Item>
         </Form>
       </Flex>

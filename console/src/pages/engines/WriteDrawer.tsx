@@ -88,9 +88,9 @@ function Details({ write }: { write: Write }) {
       )}
       {write.mayBeDone && <Alert type="warning" showIcon title={t("doubt.title")} description={t("doubt.explained")} />}
       {write.dropReason && isOpen(write) && <Alert type="info" showIcon title={t("write.undoing")} />}
+      {isOpen(write) && <Acts write={write} />}
       <Descriptions column={1} size="small" bordered items={items} styles={{ label: { width: 140 } }} />
       {write.hasPicture && <Picture id={write.id} />}
-      {isOpen(write) && <Acts write={write} />}
     </Flex>
   );
 }

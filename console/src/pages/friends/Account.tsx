@@ -93,8 +93,9 @@ function Removal({ app, id, friends, onDeleted }: Properties & { friends: number
       word: id,
       onConfirm: async () => {
         await api.DELETE("/apps/{app}/accounts/{account}", { params: { path: { app, account: id } } });
+        // What is shown is gone, so that it is not read again.
+        void cache.invalidateQueries({ refetchType: "none" });
         onDeleted();
-        void cache.invalidateQueries();
       },
     });
   return (

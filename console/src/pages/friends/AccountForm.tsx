@@ -41,6 +41,7 @@ export function AccountForm({ app, id, isNew = true, onClose, onSaved }: Propert
     <Modal
       open
       title={isNew ? t("account.create") : t("account.editOf", { id })}
+      styles={{ title: { paddingInlineEnd: 24, overflowWrap: "anywhere" } }}
       okText={isNew ? t("common:create") : t("common:save")}
       cancelText={t("common:cancel")}
       confirmLoading={save.isPending}

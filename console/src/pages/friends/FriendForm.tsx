@@ -33,6 +33,7 @@ export function FriendForm({ app, account, friend, onClose }: Whose & { friend: 
     <Modal
       open
       title={friend ? t("friend.editOf", { id: friend.id }) : t("friend.addTo", { account })}
+      styles={{ title: { paddingInlineEnd: 24, overflowWrap: "anywhere" } }}
       okText={t("common:save")}
       cancelText={t("common:cancel")}
       confirmLoading={save.isPending}

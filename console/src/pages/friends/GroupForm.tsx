@@ -32,6 +32,7 @@ export function GroupForm({ app, account, group, onClose }: Whose & { group: Fri
     <Modal
       open
       title={group ? t("group.addTo", { name: group.name }) : t("group.create")}
+      styles={{ title: { paddingInlineEnd: 24, overflowWrap: "anywhere" } }}
       okText={t("common:save")}
       cancelText={t("common:cancel")}
       confirmLoading={save.isPending}

@@ -45,6 +45,7 @@ export function ReplayFrom({ webhook, delivery, onClose }: Properties) {
     <Modal
       open
       title={delivery ? t("replay.titleOf", { event: delivery.eventId }) : t("replay.title")}
+      styles={{ title: { paddingInlineEnd: 24, overflowWrap: "anywhere" } }}
       okText={t("replay.action")}
       cancelText={t("common:cancel")}
       confirmLoading={replay.isPending}

@@ -39,7 +39,7 @@ export function WebhookForm({ fields, initial, owner, onSubmit }: Properties) {
   const isOfAllApps = isNew ? isAdmin && !typedApp : owner === null;
   const libraryApp = seesAllApps ? app : appId;
   return (
-    <Form<WebhookFields> form={fields} layout="vertical" initialValues={initial} onFinish={onSubmit}>
+    <Form<WebhookFields> form={fields} layout="vertical" scrollToFirstError initialValues={initial} onFinish={onSubmit}>
       <Form.Item
         name="url"
         label={t("form.url")}
@@ -68,7 +68,7 @@ export function WebhookForm({ fields, initial, owner, onSubmit }: Properties) {
         <Radio.Group vertical options={[{ value: true, label: t("allKinds") }, { value: false, label: t("form.someKinds") }]} />
       </Form.Item>
       {!isOfAllKinds && (
-        <Form.Item name="kinds" rules={[{ required: true, type: "array", min: 1, message: t("form.kindWanted") }]}>
+        <Form.Item name="kinds" rules={[{ type: "array", min: 1, message: t("form.kindWanted") }]}>
           <Checkbox.Group aria-label={t("events")}>
             <Flex vertical gap={8}>
               {KINDS.filter((kind) => kind !== "engineHealth" || isOfAllApps).map((kind) => (

@@ -74,8 +74,9 @@ function Actions({ read: { webhook, etag } }: { read: Read }) {
       action: t("common:delete"),
       onConfirm: async () => {
         await api.DELETE("/webhooks/{webhook}", { params: { path } });
+        // What is shown is gone: it is not read again, only the list is.
+        void cache.invalidateQueries({ refetchType: "none" });
         await navigate("/webhooks");
-        void cache.invalidateQueries();
       },
     });
   return (
