@@ -52,7 +52,7 @@ export function NewKey({ app, onClose }: { app: string; onClose: () => void }) {
           <Form.Item name="kind" label={t("keys.kind")}>
             <Radio.Group vertical>
               {KEY_KINDS.map((name) => (
-                <Radio key={name} value={name}>
+                <Radio key={name} value={name} styles={{ icon: { alignSelf: "start", marginTop: 3 } }}>
                   {t(`vendors.${name}.name`)}
                   <div>
                     <Typography.Text type="secondary">{t(`vendors.${name}.about`)}</Typography.Text>

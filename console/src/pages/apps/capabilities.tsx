@@ -78,7 +78,6 @@ export function CapabilityChoice({ value = [], onChange, isDisabled = false }: P
                   checked={value.includes(id)}
                   disabled={isDisabled}
                   onChange={({ target }) => toggle(id, target.checked)}
-                  style={{ alignItems: "start" }}
                   styles={{ icon: { alignSelf: "start", marginTop: 3 } }}
                 >
                   <Typography.Text strong>{areas.map((area) => areaText(area).name).join(t("and"))}</Typography.Text>{" "}

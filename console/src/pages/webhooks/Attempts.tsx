@@ -41,7 +41,7 @@ export function Attempts({ attempts }: { attempts: Attempt[] }) {
       key: "took",
       title: t("attempt.took"),
       align: "end",
-      render: (_, { durationMs }) => <span className="number">{durationText(durationMs)}</span>,
+      render: (_, { durationMs }) => <span className="number" style={{ whiteSpace: "nowrap" }}>{durationText(durationMs)}</span>,
     },
   ];
   return <Table size="small" rowKey="time" columns={columns} dataSource={attempts} pagination={false} scroll={scroll} />;

@@ -72,7 +72,7 @@ export function WebhookForm({ fields, initial, owner, onSubmit }: Properties) {
           <Checkbox.Group aria-label={t("events")}>
             <Flex vertical gap={8}>
               {KINDS.filter((kind) => kind !== "engineHealth" || isOfAllApps).map((kind) => (
-                <Checkbox key={kind} value={kind} style={{ alignItems: "start" }}>
+                <Checkbox key={kind} value={kind} styles={{ icon: { alignSelf: "start", marginTop: 3 } }}>
                   {t(`kinds.${kind}.name`)}
                   <Typography.Text type="secondary" style={{ display: "block" }}>
                     {t(`kinds.${kind}.about`)}
