@@ -38,4 +38,14 @@ export default {
   person: "Person",
   loadedAll: "That is all",
   typeToConfirm: "Type “{{word}}” to confirm",
+  notCopied: "The browser does not allow copying. Select the text and copy it by hand.",
+  deletedLibrary: "deleted library {{id}}",
+  shownOnce: {
+    warning: "It is shown only now, and never again",
+    kept: "I have stored it safely",
+  },
+  adminsOnly: {
+    title: "This page is for administrators",
+    advice: "Ask an administrator if you need to see or change something here.",
+  },
 } satisfies Same<typeof zh>;

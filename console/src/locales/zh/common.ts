@@ -35,4 +35,14 @@ export default {
   person: "人员",
   loadedAll: "已全部显示",
   typeToConfirm: "请输入“{{word}}”以确认",
+  notCopied: "浏览器不允许复制，请选中文字后手动复制",
+  deletedLibrary: "已删除的底库 {{id}}",
+  shownOnce: {
+    warning: "只显示这一次，关闭后无法再次查看",
+    kept: "我已妥善保存",
+  },
+  adminsOnly: {
+    title: "此页面仅限管理员",
+    advice: "需要查看或修改时，请联系管理员。",
+  },
 };
