@@ -80,7 +80,6 @@ export async function seed({ call, url }) {
   for (const [name, role] of [["林主任", "admin"], ["chen", "operator"], ["viewer", "viewer"]]) {
     operators.push(await call("POST", "/operators", { name, role, password: PASSWORD }));
   }
-  await call("POST", "/tokens", { name: "nightly report", expiresAt: "2036-01-01T00:00:00Z" });
   await app("POST", "/webhooks", { url: "https://example.com/aicp", kinds: ["recognition"], description: "大屏" });
   for (const account of ["zhang", "li", "wang"]) await call("PUT", `/apps/lobby/accounts/${account}`, { nick: `昵称 ${account}` });
   await call("PUT", "/apps/lobby/accounts/zhang/friends/li", { remark: "同事", groups: ["同事", "球友"] });
