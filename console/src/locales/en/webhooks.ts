@@ -16,7 +16,7 @@ export default {
   disable: "Switch off",
   allApps: "All apps",
   allKinds: "All events",
-  onlyLibrary: "Only of the library",
+  onlyLibrary: "Only of the library:",
   lastEvent: "Taken up to event",
   created: "Created",
   order: "Events come in order, one at a time: one that is not taken holds up those after it. It is sent again for a day, with growing pauses. Replays and tests come out of turn.",

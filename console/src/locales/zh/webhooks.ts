@@ -13,7 +13,7 @@ export default {
   disable: "停用",
   allApps: "所有应用",
   allKinds: "全部事件",
-  onlyLibrary: "仅底库",
+  onlyLibrary: "仅限底库：",
   lastEvent: "已处理到事件",
   created: "创建时间",
   order: "事件按顺序逐个推送：前一个没有被接收，后面的就等待。失败后会在一天内不断重试，间隔逐渐加长。重发和测试不参与排队。",

@@ -93,7 +93,13 @@ function Keys({ app, keys }: { app: string; keys: Schema<"ShownKey">[] }) {
             <StateTag icon={<CheckCircleOutlined />} tone="good" style={{ marginInlineEnd: 0 }}>
               {t("keys.valid")}
             </StateTag>
-            <Button danger size="small" autoInsertSpace={false} onClick={() => revoke(key)} aria-label={t("keys.revoke.title", { id: key.id })}>
+            <Button
+              danger
+              size="small"
+              autoInsertSpace={false}
+              aria-label={t("keys.revoke.title", { id: key.id })}
+              onClick={() => revoke(key)}
+            >
               {t("keys.revoke.action")}
             </Button>
           </Flex>

@@ -89,12 +89,13 @@ export function NewKey({ app, onClose }: { app: string; onClose: () => void }) {
 function NewSecret({ app, secret, onClose }: { app: string; secret: Schema<"NewSecret">; onClose: () => void }) {
   const { t } = useTranslation("apps");
   const { kind, values } = valuesOf(secret);
+  const vendor = t(`vendors.${kind}.name`);
   const target = { origin: window.location.origin, app, keyId: values[0]?.value ?? "" };
   return (
-    <ShownOnce title={t("keys.done", { vendor: t(`vendors.${kind}.name`) })} about={t("keys.secretAbout")} values={values} onClose={onClose}>
+    <ShownOnce title={t("keys.done", { vendor })} about={t("keys.secretAbout")} values={values} onClose={onClose}>
       <div>
-        <div style={{ marginBottom: 4 }}>{t("connect.how", { vendor: t(`vendors.${kind}.name`) })}</div>
-        <Snippet code={snippetOf(kind, target)} label={t("connect.how", { vendor: t(`vendors.${kind}.name`) })} />
+        <div style={{ marginBottom: 4 }}>{t("connect.how", { vendor })}</div>
+        <Snippet code={snippetOf(kind, target)} label={t("connect.how", { vendor })} />
       </div>
     </ShownOnce>
   );

@@ -1,4 +1,4 @@
-import { Flex, Tag } from "antd";
+import { Flex, Tag, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { LibraryLink } from "../../shared/LibraryLink";
 import type { Webhook } from "./kinds";
@@ -17,9 +17,12 @@ export function WebhookEvents({ webhook: { kinds, libraryId } }: { webhook: Webh
         ))}
       </Flex>
       {libraryId && (
-        <div>
-          {t("onlyLibrary")} <LibraryLink id={libraryId} />
-        </div>
+        <>
+          <Typography.Text type="secondary" style={{ display: "block" }}>
+            {t("onlyLibrary")}
+          </Typography.Text>
+          <LibraryLink id={libraryId} />
+        </>
       )}
     </div>
   );
