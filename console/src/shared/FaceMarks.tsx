@@ -67,7 +67,7 @@ export function FaceMarks({ width, height, faces, selected, onSelect, isMirrored
                   key={name}
                   cx={isMirrored ? width - spot.x : spot.x}
                   cy={spot.y}
-                  r={Math.max(line * 0.8, box.width / 60)}
+                  r={Math.max(line * 1.1, box.width / 45)}
                   stroke={token.colorBgContainer}
                   strokeWidth={line / 3}
                 />

@@ -14,7 +14,7 @@ interface Properties {
 }
 
 /** Most of the window's height that a picture takes, so that what is said of it stays in sight. */
-const MOST_HEIGHT = "72vh";
+const MOST_HEIGHT = "64vh";
 
 /** A picture with boxes, landmarks and names drawn on it. Boxes are in pixels of the upright picture, as browsers show it. */
 export function PictureStage({ picture, faces, selected, onSelect, alt }: Properties) {

@@ -10,6 +10,7 @@ export default {
   done: "Done",
   notDone: "Not done",
   next: "Next",
+  back: "Back",
   nextWithout: "Next, without another",
   skip: "Skip this step",
   and: ", ",

@@ -5,6 +5,7 @@ export default {
   title: "Try it",
   about:
     "Try everything with pictures of your own or the camera. Pictures stay in the memory of the browser and are not kept; calls count in the statistics, and are logged where a library keeps a recognition log.",
+  mode: "What to try",
   modes: {
     look: "Look at faces",
     who: "Who is it (1:N)",
@@ -112,7 +113,7 @@ export default {
   program: {
     title: "As a program",
     real: "The request that was just sent, and its answer.",
-    computed: "Computed from this result: request and answer of the same act in this interface.",
+    computed: "Computed from this result: request and answer of the same act in this interface. Calls that take one face look less finely, so numbers may differ a little.",
     withoutFaces: "Tencent IM has accounts and friends, and no faces, so it is left out here.",
     request: "Request",
     requestOf: "Request of {{call}}",
@@ -120,6 +121,7 @@ export default {
     answerOf: "Answer of {{call}}",
     language: "Language",
     codeOf: "Code that calls {{call}}",
+    dialect: "Interface",
     dialects: {
       rest: "REST API",
       aicp: "AICP manual",
@@ -137,7 +139,6 @@ export default {
       jdcloud:
         "Requests are signed, which curl can't do: use an official SDK. ACCESS_KEY and SECRET_KEY are a key of the app, of kind jdcloud. JD Cloud's Java SDK is not published.",
       jdcloudLargest: "JD Cloud has no call for all faces of a picture: faceSearch looks for the largest.",
-      jdcloudPose: "JD Cloud refuses faces that are turned or tilted by more than 30° (13112). That is not computed here.",
       linkvisual:
         "Requests are signed, which curl can't do: use an official SDK with a key of kind alibaba. The server fetches the picture from FacePicUrl, which must be public or within fetch.allowed_networks.",
       linkvisualNone:

@@ -7,6 +7,7 @@ export default {
   done: "已完成",
   notDone: "未完成",
   next: "下一步",
+  back: "上一步",
   nextWithout: "不再新建，下一步",
   skip: "跳过这一步",
   and: "、",

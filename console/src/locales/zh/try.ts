@@ -1,6 +1,7 @@
 export default {
   title: "试一试",
   about: "用自己的图片或摄像头试用各项能力。图片只留在浏览器内存中，不会保存；调用计入统计，底库开启了识别记录时也会留下记录。",
+  mode: "试用项目",
   modes: {
     look: "看人脸",
     who: "这是谁（1:N）",
@@ -105,7 +106,7 @@ export default {
   program: {
     title: "用程序调用",
     real: "这是刚才真正发出的请求和收到的应答。",
-    computed: "由刚才的结果换算而来：用这个协议做同一件事时的请求和应答。",
+    computed: "由刚才的结果换算而来：用这个协议做同一件事时的请求和应答。只取一张人脸的接口检测得粗一些，数值可能略有出入。",
     withoutFaces: "腾讯云即时通信（Tencent IM）协议只管账号和好友，没有人脸接口，因此不在此列。",
     request: "请求",
     requestOf: "{{call}} 的请求",
@@ -113,6 +114,7 @@ export default {
     answerOf: "{{call}} 的应答",
     language: "编程语言",
     codeOf: "调用 {{call}} 的代码",
+    dialect: "协议",
     dialects: {
       rest: "REST API",
       aicp: "AICP 手册",
@@ -128,7 +130,6 @@ export default {
       faceApiGroups: "face-api 的分组编号只能含字母、数字和下划线，一次最多查 10 个，其余底库已略去。",
       jdcloud: "请求需要签名，curl 做不到，请用官方 SDK。ACCESS_KEY 和 SECRET_KEY 在应用的密钥中创建，类型为 jdcloud。京东云的 Java SDK 没有公开发布。",
       jdcloudLargest: "京东云没有多人识别接口：faceSearch 只查图中最大的人脸。",
-      jdcloudPose: "京东云不接受左右、上下或倾斜超过 30° 的人脸（13112），这一点没有换算。",
       linkvisual: "请求需要签名，curl 做不到，请用官方 SDK。密钥类型为 alibaba。图片由服务器按 FacePicUrl 下载，地址必须能从公网访问，或在 fetch.allowed_networks 之内。",
       linkvisualNone: "LinkVisual 人脸底库没有识别和比对接口：它把人脸下发到设备，由设备识别。人员可以用它录入，再用其他协议识别。",
       oneLibrary: "该协议一次只查一个底库，这里以 {{group}} 为例；其他底库需要各调用一次。",

@@ -74,7 +74,7 @@ function AppForm({ capabilities, onCreated }: { capabilities: Schema<"ShownCapab
         <Form.Item name="dueAt" label={t("app.due")} rules={[{ required: true, message: t("app.dueWanted") }]}>
           <DatePicker allowClear={false} minDate={dayjs()} />
         </Form.Item>
-        <Form.Item name="capabilities" label={t("app.capabilities")} rules={[{ required: true, message: t("app.capabilitiesWanted") }]}>
+        <Form.Item name="capabilities" label={t("app.capabilities")} rules={[{ validator: (_, ids: string[]) => (ids.length > 0 ? Promise.resolve() : Promise.reject(new Error(t("app.capabilitiesWanted")))) }]}>
           <Checkbox.Group style={{ display: "flex", flexDirection: "column", gap: 6 }}>
             {capabilities.map(({ id, areas }) => (
               <Checkbox key={id} value={id}>

@@ -80,6 +80,7 @@ export function PersonStep({ progress, made, onMade, onNext }: StepProperties) {
       </Flex>
     );
   }
+  const wontDo = failure instanceof Failure && failure.status === WONT_DO;
   const face = looked.result?.faces[0];
   return (
     <StepFrame
@@ -103,7 +104,7 @@ export function PersonStep({ progress, made, onMade, onNext }: StepProperties) {
           <div style={{ maxWidth: 420 }}>
             <PictureSlot picture={picture} onPicture={choose} faces={[]} isBusy={isBusy} label={t("person.picture")} />
           </div>
-          {failure ? <FailurePanel failure={failure} onRetry={() => void enrol()} /> : null}
+          {failure ? <FailurePanel failure={failure} onRetry={wontDo ? undefined : () => void enrol()} /> : null}
           {face && <FaceReport face={face} />}
           <div>
             <Button type="primary" disabled={!picture} loading={isBusy} onClick={() => void enrol()}>

@@ -3,7 +3,8 @@ import { Alert, Button, Flex } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { FailurePanel } from "../../shared/states";
-import { type Identified, identify } from "../try/acts";
+import { identify } from "../try/acts";
+import type { Identification } from "../try/dialects/types";
 import { FoundFaces } from "../try/FoundFaces";
 import { marksOf } from "../try/marks";
 import { PictureSlot } from "../try/PictureSlot";
@@ -20,7 +21,7 @@ export function RecognitionStep({ progress, made, onNext }: StepProperties) {
   const { libraries, people, isDone } = progress;
   const [libraryId, setLibraryId] = useState(made.libraryId ?? libraries.at(-1)?.id ?? "");
   const [picture, setPicture] = useState<Blob | null>(null);
-  const { result, failure, isBusy, run, clear } = useRun<Identified>();
+  const { result, failure, isBusy, run, clear } = useRun<Identification>();
 
   const library = libraries.find(({ id }) => id === libraryId);
   const choose = (next: Blob | null) => {
@@ -34,13 +35,14 @@ export function RecognitionStep({ progress, made, onNext }: StepProperties) {
       return identified;
     });
   };
-  const isFound = result?.act.found.some(({ matches }) => matches.length > 0) ?? false;
+  const isFound = result?.found.some(({ matches }) => matches.length > 0) ?? false;
   return (
     <StepFrame
       title={t("recognition.title")}
       about={t("recognition.about")}
       done={isDone.recognition && !result ? t("recognition.done") : null}
       another={t("recognition.another")}
+      isOver={result !== null}
       onNext={onNext}
     >
       {people === 0 ? (
@@ -65,7 +67,7 @@ export function RecognitionStep({ progress, made, onNext }: StepProperties) {
                 showIcon
                 title={t(isFound ? "recognition.found" : "recognition.notFound")}
               />
-              <FoundFaces picture={picture} identified={result} libraries={libraries} selected={0} onSelect={() => {}} />
+              <FoundFaces picture={picture} act={result} libraries={libraries} selected={0} onSelect={() => {}} />
               <div>
                 <Button type="primary" onClick={onNext}>
                   {t("next")}

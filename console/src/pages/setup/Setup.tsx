@@ -1,4 +1,4 @@
-import { Card, Flex, Grid, Progress as Bar, Steps, Typography } from "antd";
+import { Button, Card, Flex, Grid, Progress as Bar, Steps, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
@@ -56,9 +56,12 @@ export function Setup({ progress }: { progress: Progress }) {
   if (!isWide) {
     return (
       <Flex vertical gap={12}>
-        <Typography.Text strong>
-          {t("position", { number: current + 1, of: titles.length, title: titles[current] })}
-        </Typography.Text>
+        <Flex align="center" justify="space-between" gap={8} style={{ minHeight: 32 }}>
+          <Typography.Text strong>
+            {t("position", { number: current + 1, of: titles.length, title: titles[current] })}
+          </Typography.Text>
+          {current > 0 && <Button onClick={() => setCurrent(current - 1)}>{t("back")}</Button>}
+        </Flex>
         <Bar steps={titles.length} percent={((current + 1) / titles.length) * 100} showInfo={false} aria-hidden />
         {content}
       </Flex>

@@ -10,7 +10,7 @@ export function SetupFrame({ children }: { children: ReactNode }) {
   const { t } = useTranslation("setup");
   const { t: ofShell } = useTranslation("shell");
   return (
-    <Layout style={{ minHeight: "100%" }}>
+    <Layout style={{ minHeight: "100vh" }}>
       <Layout.Header style={{ padding: "0 16px" }}>
         <Flex align="center" justify="space-between" gap={8} style={{ height: "100%" }}>
           <Flex align="center" gap={10} style={{ minWidth: 0 }}>

@@ -9,12 +9,14 @@ interface Properties {
   done?: string | null;
   /** Label of the button that shows the form although something is there. */
   another?: string;
+  /** Whether the form itself has gone on, so that nothing is left to skip. */
+  isOver?: boolean;
   onNext: () => void;
   children: ReactNode;
 }
 
 /** A step: what it is for, what is there already, its form, and the way past it. */
-export function StepFrame({ title, about, done, another, onNext, children }: Properties) {
+export function StepFrame({ title, about, done, another, isOver = false, onNext, children }: Properties) {
   const { t } = useTranslation("setup");
   const [isOpen, setIsOpen] = useState(!done);
   return (
@@ -34,7 +36,7 @@ export function StepFrame({ title, about, done, another, onNext, children }: Pro
           </Button>
         )}
         {!isOpen && another && <Button onClick={() => setIsOpen(true)}>{another}</Button>}
-        {isOpen && (
+        {isOpen && !isOver && (
           <Button type="link" onClick={onNext} style={{ paddingInline: 0 }}>
             {t(done ? "nextWithout" : "skip")}
           </Button>

@@ -48,10 +48,21 @@ export function Summary({ isDone, onOpen }: Properties) {
         <Typography.Title level={3} style={{ fontSize: 15, marginBlock: "0 8px" }}>
           {t("summary.places")}
         </Typography.Title>
-        <ul style={{ margin: 0, paddingInlineStart: 20, display: "grid", gap: 6 }}>
+        <ul
+          style={{
+            listStyle: "none",
+            margin: 0,
+            padding: 0,
+            display: "grid",
+            gridTemplateColumns: "repeat(auto-fill, minmax(min(100%, 280px), 1fr))",
+            gap: "12px 24px",
+          }}
+        >
           {PLACES.map((place) => (
             <li key={place}>
-              <Link to={`/${place}`}>{t(`places.${place}.name`)}</Link>{" "}
+              <div>
+                <Link to={`/${place}`}>{t(`places.${place}.name`)}</Link>
+              </div>
               <Typography.Text type="secondary">{t(`places.${place}.what`)}</Typography.Text>
             </li>
           ))}

@@ -1,10 +1,11 @@
-import { Alert, Card, Flex, Segmented, Tabs, Tag, Typography } from "antd";
+import { Alert, Card, Flex, Segmented, Typography } from "antd";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { CodeBox } from "./CodeBox";
 import { translate } from "./dialects";
 import { type Act, type CodeLanguage, type Dialect, DIALECTS, type Exchange, type Note } from "./dialects/types";
 import { Heading } from "./Heading";
+import { TabsOrSelect } from "./TabsOrSelect";
 
 /** The same act as a program does it, in each interface: request, answer, and code. */
 export function AsProgram({ act }: { act: Act }) {
@@ -12,23 +13,24 @@ export function AsProgram({ act }: { act: Act }) {
   const [dialect, setDialect] = useState<Dialect>("rest");
   const [language, setLanguage] = useState<CodeLanguage>("curl");
   const { exchanges, notes } = useMemo(() => translate(dialect, act), [dialect, act]);
+  const content = (
+    <Flex vertical gap={16}>
+      <Typography.Text type="secondary">{dialect === "rest" ? t("program.real") : t("program.computed")}</Typography.Text>
+      <Notes notes={notes} />
+      {exchanges.map((exchange) => (
+        <OneExchange key={exchange.call} exchange={exchange} language={language} onLanguage={setLanguage} />
+      ))}
+      <Typography.Text type="secondary">{t("program.withoutFaces")}</Typography.Text>
+    </Flex>
+  );
   return (
-    <Card title={<Heading>{t("program.title")}</Heading>} styles={{ body: { paddingTop: 4 } }}>
-      <Tabs
-        activeKey={dialect}
-        onChange={(key) => setDialect(key as Dialect)}
-        items={DIALECTS.map((key) => ({ key, label: t(`program.dialects.${key}`) }))}
+    <Card title={<Heading>{t("program.title")}</Heading>} styles={{ body: { paddingTop: 8 } }}>
+      <TabsOrSelect
+        label={t("program.dialect")}
+        value={dialect}
+        onChange={setDialect}
+        items={DIALECTS.map((key) => ({ key, label: t(`program.dialects.${key}`), children: dialect === key ? content : null }))}
       />
-      <Flex vertical gap={16}>
-        <Typography.Text type="secondary">
-          {dialect === "rest" ? t("program.real") : t("program.computed")}
-        </Typography.Text>
-        <Notes notes={notes} />
-        {exchanges.map((exchange) => (
-          <OneExchange key={exchange.call} exchange={exchange} language={language} onLanguage={setLanguage} />
-        ))}
-        <Typography.Text type="secondary">{t("program.withoutFaces")}</Typography.Text>
-      </Flex>
     </Card>
   );
 }
@@ -71,7 +73,10 @@ function OneExchange({ exchange, language, onLanguage }: ExchangeProperties) {
           <CodeBox label={t("program.requestOf", { call })} text={request} />
         </div>
         <div style={{ minWidth: 0 }}>
-          <Typography.Text strong>{t("program.answer")}</Typography.Text> <Tag className="number">HTTP {status}</Tag>
+          <Typography.Text strong>{t("program.answer")}</Typography.Text>{" "}
+          <Typography.Text type="secondary" className="number">
+            HTTP {status}
+          </Typography.Text>
           <CodeBox label={t("program.answerOf", { call })} text={answer} />
         </div>
       </div>

@@ -1,32 +1,34 @@
-import { Alert, Card, Collapse, Flex, Tag, theme, Typography } from "antd";
+import { Alert, Card, Collapse, Flex, theme, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
 import { type LoadedPicture, useLoadedPicture } from "../../shared/loadedPicture";
-import { type Identified, USUAL_THRESHOLD } from "./acts";
+import { USUAL_THRESHOLD } from "./acts";
+import type { Identification } from "./dialects/types";
 import { FaceCrop } from "./FaceCrop";
 import { FaceReport } from "./FaceReport";
 import { Heading } from "./Heading";
 import { livenessGradeOf } from "./LivenessLine";
 import { lookAt } from "./marks";
 import { MatchList } from "./MatchList";
+import { StateText } from "./StateText";
 
 interface Properties {
   picture: Blob;
-  identified: Identified;
+  act: Identification;
   libraries: Schema<"ShownLibrary">[];
   selected: number;
   onSelect: (index: number) => void;
 }
 
 /** The faces of an identification, and who they are. */
-export function FoundFaces({ picture, identified: { act, looks }, libraries, selected, onSelect }: Properties) {
+export function FoundFaces({ picture, act, libraries, selected, onSelect }: Properties) {
   const { t } = useTranslation("try");
   const loaded = useLoadedPicture(picture);
   if (act.found.length === 0) {
     return <Alert type="warning" showIcon title={t("noFace.title")} description={t("noFace.advice")} />;
   }
   const known = act.found.filter(({ matches }) => matches.length > 0).length;
-  const others = act.faces === "largest" ? looks.length - 1 : 0;
+  const others = act.faces === "largest" ? act.looks.length - 1 : 0;
   const thresholdOf = (libraryId: string) =>
     act.threshold ?? act.libraries.find(({ id }) => id === libraryId)?.threshold ?? USUAL_THRESHOLD;
   return (
@@ -39,7 +41,7 @@ export function FoundFaces({ picture, identified: { act, looks }, libraries, sel
           key={`${face.box.x} ${face.box.y}`}
           number={act.found.length > 1 ? index + 1 : null}
           face={face}
-          look={lookAt(looks, face.box)}
+          look={lookAt(act.looks, face.box)}
           loaded={loaded === "unreadable" ? null : loaded}
           libraries={libraries}
           thresholdOf={thresholdOf}
@@ -94,9 +96,9 @@ function FoundFace({ number, face, look, loaded, libraries, thresholdOf, isSelec
           {loaded && <FaceCrop loaded={loaded} box={face.box} alt={t("face.crop")} />}
           <Flex vertical gap={4} style={{ minWidth: 0 }}>
             <Heading>{number === null ? name : `${number} · ${name}`}</Heading>
-            <Flex gap={4} wrap>
-              <Tag color={best ? "success" : "error"}>{t(best ? "match.found" : "match.notFound")}</Tag>
-              <StateTags look={look} />
+            <Flex gap={12} wrap>
+              <StateText tone={best ? "good" : "bad"}>{t(best ? "match.found" : "match.notFound")}</StateText>
+              {look?.liveness && <LivenessState liveness={look.liveness} />}
             </Flex>
           </Flex>
         </Flex>
@@ -107,18 +109,16 @@ function FoundFace({ number, face, look, loaded, libraries, thresholdOf, isSelec
           <Typography.Text type="secondary">{t("match.nobody")}</Typography.Text>
         )}
         {best && <MatchList people={face.matches} areMatches libraries={libraries} thresholdOf={thresholdOf} />}
-        {details.length > 0 && <Collapse size="small" ghost items={details} defaultActiveKey={best ? [] : ["next"]} />}
+        {details.length > 0 && <Collapse size="small" ghost items={details} defaultActiveKey={best || number !== null ? [] : ["next"]} />}
       </Flex>
     </Card>
   );
 }
 
-/** What stands against trusting a face, in short. */
-function StateTags({ look }: { look: Schema<"DetectedFace"> | null }) {
+function LivenessState({ liveness }: { liveness: Schema<"LivenessReport"> }) {
   const { t } = useTranslation("try");
-  if (!look?.liveness) return null;
-  const grade = livenessGradeOf(look.liveness);
-  if (grade === "tight") return <Tag>{t("liveness.shortTight")}</Tag>;
-  const isLive = grade === "normal" || grade === "high";
-  return <Tag color={isLive ? "default" : "warning"}>{t(isLive ? "liveness.shortLive" : "liveness.shortNotLive")}</Tag>;
+  const grade = livenessGradeOf(liveness);
+  if (grade === "tight") return <StateText tone="unknown">{t("liveness.shortTight")}</StateText>;
+  if (grade === "normal" || grade === "high") return <StateText tone="good">{t("liveness.shortLive")}</StateText>;
+  return <StateText tone="doubtful">{t("liveness.shortNotLive")}</StateText>;
 }

@@ -4,8 +4,9 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Schema } from "../../api/client";
 import { FailurePanel, Loaded, Nothing } from "../../shared/states";
-import { type Identified, identify } from "./acts";
+import { identify } from "./acts";
 import { AsProgram } from "./AsProgram";
+import type { Identification } from "./dialects/types";
 import { FoundFaces } from "./FoundFaces";
 import { LibraryChoice } from "./LibraryChoice";
 import { marksOf } from "./marks";
@@ -44,7 +45,7 @@ export function IdentifyTab(properties: Properties) {
 
 function Searching({ faces, picture, onPicture, libraryIds, onLibraryIds, libraries }: Properties & { libraries: Schema<"ShownLibrary">[] }) {
   const { t } = useTranslation("try");
-  const { result, failure, isBusy, run, clear } = useRun<Identified>();
+  const { result, failure, isBusy, run, clear } = useRun<Identification>();
   const [threshold, setThreshold] = useState<number | null>(null);
   const [selected, setSelected] = useState(0);
   const [isStale, setIsStale] = useState(false);
@@ -98,9 +99,9 @@ function Searching({ faces, picture, onPicture, libraryIds, onLibraryIds, librar
             )}
             {result && picture && (
               <FoundFaces
-                key={result.act.at}
+                key={result.at}
                 picture={picture}
-                identified={result}
+                act={result}
                 libraries={libraries}
                 selected={selected}
                 onSelect={setSelected}
@@ -109,7 +110,7 @@ function Searching({ faces, picture, onPicture, libraryIds, onLibraryIds, librar
           </Flex>
         }
       />
-      {result && <AsProgram act={result.act} />}
+      {result && <AsProgram act={result} />}
     </Flex>
   );
 }

@@ -1,4 +1,4 @@
-import { Alert, Button, Card, Flex, Typography } from "antd";
+import { Alert, Button, Card, Collapse, Flex, Typography } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { queries, type Schema } from "../../api/client";
@@ -106,7 +106,15 @@ function Side({ title, picture, onPicture, faces = [], isBusy, takesPaste }: Sid
         {faces.length > 1 && picture && (
           <Typography.Text type="secondary">{t("who.others", { number: faces.length - 1 })}</Typography.Text>
         )}
-        {face && <FaceReport face={face} />}
+        {face && (
+          <Collapse
+            key={face.quality?.isRecognisable === false ? "refused" : "fine"}
+            size="small"
+            ghost
+            defaultActiveKey={face.quality?.isRecognisable === false ? ["report"] : []}
+            items={[{ key: "report", label: t("face.report"), children: <FaceReport face={face} /> }]}
+          />
+        )}
       </Flex>
     </Card>
   );

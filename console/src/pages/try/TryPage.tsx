@@ -1,4 +1,4 @@
-import { Alert, Tabs } from "antd";
+import { Alert } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
@@ -8,6 +8,7 @@ import { IdentifyTab } from "./IdentifyTab";
 import { LiveTab } from "./LiveTab";
 import { LookTab } from "./LookTab";
 import { SameTab } from "./SameTab";
+import { TabsOrSelect } from "./TabsOrSelect";
 
 const MODES = ["look", "who", "same", "group", "live"] as const;
 type Mode = (typeof MODES)[number];
@@ -41,10 +42,10 @@ export default function TryPage() {
   };
   return (
     <Page title={t("title")} about={t("about")}>
-      <Tabs
-        activeKey={mode}
+      <TabsOrSelect
+        label={t("mode")}
+        value={mode}
         onChange={(key) => setQuery({ mode: key }, { replace: true })}
-        destroyOnHidden
         items={MODES.map((key) => ({ key, label: t(`modes.${key}`), children: contents[key] }))}
       />
     </Page>

@@ -28,14 +28,8 @@ export interface Search {
   faces: Schema<"Faces">;
 }
 
-/** An identification, and what else is known of the faces of the picture: nothing if that could not be found out. */
-export interface Identified {
-  act: Identification;
-  looks: Schema<"DetectedFace">[];
-}
-
 /** Searches the faces of a picture, and looks at their quality and liveness besides. */
-export async function identify(picture: Blob, search: Search, signal: AbortSignal): Promise<Identified> {
+export async function identify(picture: Blob, search: Search, signal: AbortSignal): Promise<Identification> {
   const prepared = await prepare(picture);
   const started = performance.now();
   const [{ data, problem }, looks] = await Promise.all([
@@ -46,8 +40,17 @@ export async function identify(picture: Blob, search: Search, signal: AbortSigna
   const found = data?.faces ?? [];
   const { faces, threshold } = search;
   const libraries = await searchedIn(search.libraries, found, signal);
-  const picture = prepared.sent;
-  return { act: { kind: "identify", ...circumstances, faces, picture, libraries, threshold, found, problem }, looks };
+  return {
+    kind: "identify",
+    ...circumstances,
+    faces,
+    picture: prepared.sent,
+    libraries,
+    threshold,
+    found,
+    looks,
+    problem,
+  };
 }
 
 /** Searches the faces of a picture. `explain`: whether the next best people are told of, too. */

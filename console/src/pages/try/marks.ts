@@ -1,19 +1,19 @@
 import type { Schema } from "../../api/client";
 import type { Marked } from "../../shared/FaceMarks";
-import type { Identified } from "./acts";
+import type { Identification } from "./dialects/types";
 
 /** Share of a face's area in which two boxes must agree to be of the same face. */
 const SAME_FACE = 0.5;
 
 /** The faces of an identification with their names, to mark them in the picture. */
-export function marksOf({ act }: Identified, unknown: string, nameless: string): Marked[] {
-  return act.found.map((face, index) => {
+export function marksOf({ found }: Identification, unknown: string, nameless: string): Marked[] {
+  return found.map((face, index) => {
     const person = face.matches[0]?.person;
     const name = person ? person.name || person.externalId || nameless : unknown;
     return {
       box: face.box,
       rotation: face.rotation,
-      label: act.found.length > 1 ? `${index + 1} ${name}` : name,
+      label: found.length > 1 ? `${index + 1} ${name}` : name,
       tone: person ? "good" : "bad",
     };
   });

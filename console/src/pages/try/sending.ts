@@ -20,7 +20,9 @@ export async function prepare(picture: Blob): Promise<Prepared> {
 
 async function sizeOf(picture: Blob): Promise<{ width: number; height: number }> {
   try {
-    const { width, height } = await createImageBitmap(picture);
+    const bitmap = await createImageBitmap(picture);
+    const { width, height } = bitmap;
+    bitmap.close();
     return { width, height };
   } catch {
     // The server may read formats that the browser does not.

@@ -97,7 +97,7 @@ function node({ url, tokenHeader, body }: PlainCall): string {
     `  headers: { ${name}: ${token}, "Content-Type": "application/json" },`,
     `  body: JSON.stringify(${nodeLiteral(body)}),`,
     "});",
-    "console.log(answer.status, await answer.json());",
+    "console.log(answer.status, JSON.stringify(await answer.json(), null, 2));",
   ].join("\n");
 }
 

@@ -252,6 +252,6 @@ function nodeSdk(origin: string, body: Json, [method, args]: SdkCall): string {
     "",
     ...nodePictures(body),
     "const client = new AipFace(process.env.APP_ID, process.env.APP_ID, process.env.TOKEN);",
-    `client.${method}(${args.map(nodeLiteral).join(", ")}).then(console.log);`,
+    `client.${method}(${args.map(nodeLiteral).join(", ")}).then((answer) => console.log(JSON.stringify(answer, null, 2)));`,
   ].join("\n");
 }

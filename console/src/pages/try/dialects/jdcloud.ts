@@ -16,6 +16,8 @@ const BAD_QUALITY_V1: Fault = [11, "InvalidFaceQuality"];
 const BAD_POSTURE_V1: Fault = [12, "InvalidFacePosture"];
 const BAD_IMAGE: Fault = [12003, "image base64 is invalid"];
 const BAD_IMAGE_QUALITY: Fault = [13111, "image quality is bad"];
+/** The misspelling is the vendor's. */
+const BAD_POSTURE: Fault = [13112, "face quality is not stardard"];
 const NO_FACE: Fault = [13134, "face not found"];
 
 const MOST_FACES = 100;
@@ -98,7 +100,7 @@ function liveness(act: Look): Exchange {
 
 function identify(act: Identification): Translation {
   const library = libraryFor(act);
-  const notes: Note[] = [{ key: "jdcloud" }, { key: "jdcloudPose" }, { key: "ownThreshold" }];
+  const notes: Note[] = [{ key: "jdcloud" }, { key: "ownThreshold" }];
   if (act.faces === "all") notes.push({ key: "jdcloudLargest" });
   if (act.libraries.length > 1) notes.push({ key: "oneLibrary", group: library.groupId });
   const face = act.found[0];
@@ -117,7 +119,9 @@ function identify(act: Identification): Translation {
     top: face?.box.y ?? 0,
     width: face?.box.width ?? 0,
   }));
-  const fault = faultOf(act.picture) ?? (face ? null : NO_FACE);
+  const [look] = act.looks;
+  const posture = look && !isValidPosture(look) ? BAD_POSTURE : null;
+  const fault = faultOf(act.picture) ?? (face ? posture : NO_FACE);
   const [status, message] = fault ?? [0, "success"];
   const told = { requestid: UNKNOWN, message, status };
   const result: Json = fault ? told : { result: jsonText({ faceSearchResults: results }, true), ...told };
@@ -264,6 +268,8 @@ function node(origin: string, path: string, query: Record<string, string>, body:
     'const { readFileSync } = require("fs");',
     'const JDCloud = require("jdcloud-sdk-js/src/lib/node_loader");',
     "",
+    "// Its usual logger prints every request.",
+    "JDCloud.config.logger = () => {};",
     ...nodePictures(body),
     'const service = new JDCloud.Service("aiapi", {',
     "  credentials: new JDCloud.Credentials({",
@@ -276,7 +282,7 @@ function node(origin: string, path: string, query: Record<string, string>, body:
     'const json = ["application/json"];',
     "service",
     `  .makeRequest("${path}", "POST", {}, ${nodeLiteral(query)}, {}, {}, ${nodeLiteral(body)}, json, json, null)`,
-    "  .then(({ responseObj, ...answer }) => console.log(answer));",
+    "  .then(({ responseObj, ...answer }) => console.log(JSON.stringify(answer, null, 2)));",
   ];
   return { language: "node", text: text.join("\n") };
 }

@@ -63,7 +63,7 @@ function describedOf({ box, quality }: Schema<"DetectedFace">, width: number, he
     Age: 0,
     Gender: 0,
     BlurScore: score(components?.sharpness),
-    OcclusionScore: score(components && Math.min(components.landmarkAgreement, components.uncovered)),
+    OcclusionScore: score(components ? Math.min(components.landmarkAgreement, components.uncovered) : 0),
     PoseScore: score(components?.headPose),
     FaceProbability: score(components?.confidence),
     GoodForLibrary: good,
