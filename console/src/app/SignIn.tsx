@@ -1,4 +1,4 @@
-import { App, Button, Card, Flex, Form, Input, Tabs, Typography } from "antd";
+import { App, Button, Card, Flex, Form, Input, Tabs, theme, Typography } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf, type Schema } from "../api/client";
@@ -15,6 +15,7 @@ type Way = "password" | "token" | "face";
 /** Sign-in by password, by admin token, or by face. */
 export function SignIn() {
   const { t } = useTranslation("signIn");
+  const { token } = theme.useToken();
   const { begin, hasEnded } = useSessions();
   const [options, setOptions] = useState<SignInOptions | null>(null);
   const [way, setWay] = useState<Way>("password");
@@ -25,13 +26,15 @@ export function SignIn() {
 
   useEffect(() => {
     document.title = `${t("title")} · AICP`;
+  }, [t]);
+  useEffect(() => {
     dataOf(api.GET("/sign-in"))
       .then((found) => {
         setOptions(found);
         if (!found.isSetUp) setWay("token");
       })
       .catch(setFailure);
-  }, [t]);
+  }, []);
 
   const signIn = async (credentials: Credentials) => {
     setIsBusy(true);
@@ -58,7 +61,12 @@ export function SignIn() {
     { key: "token", label: t("token.tab"), children: <ByToken isBusy={isBusy} onSignIn={signIn} /> },
   ];
   return (
-    <Flex vertical align="center" role="main" style={{ minHeight: "100vh", padding: 16, boxSizing: "border-box" }}>
+    <Flex
+      vertical
+      align="center"
+      role="main"
+      style={{ minHeight: "100vh", padding: 16, boxSizing: "border-box", background: token.colorBgLayout }}
+    >
       <Flex justify="end" style={{ width: "100%" }}>
         <AppearanceMenu />
       </Flex>
@@ -81,7 +89,7 @@ export function SignIn() {
         {first ? (
           <>
             <Typography.Paragraph>{t("face.second", { name: first.name })}</Typography.Paragraph>
-            <ByFace isBusy={isBusy} onSignIn={(face) => signIn({ ...first, ...face })} />
+            <ByFace isSecond isBusy={isBusy} onSignIn={(face) => signIn({ ...first, ...face })} />
             <Button type="link" block onClick={() => setFirst(null)}>
               {t("back")}
             </Button>
@@ -135,7 +143,8 @@ function ByToken({ isBusy, onSignIn }: Properties) {
   );
 }
 
-function ByFace({ isBusy, onSignIn }: Properties) {
+/** Takes the face. `isSecond`: after a password that was right, so that the face gives the whole role. */
+function ByFace({ isBusy, onSignIn, isSecond = false }: Properties & { isSecond?: boolean }) {
   const { t } = useTranslation("signIn");
   const { message } = App.useApp();
   const sendPicture = async (picture: Blob) => {
@@ -148,7 +157,7 @@ function ByFace({ isBusy, onSignIn }: Properties) {
   return (
     <Flex vertical gap={12}>
       <PictureInput onPicture={(picture) => void sendPicture(picture)} isBusy={isBusy} startsWithCamera />
-      <Typography.Text type="secondary">{t("face.about")}</Typography.Text>
+      <Typography.Text type="secondary">{t(isSecond ? "face.notKept" : "face.about")}</Typography.Text>
     </Flex>
   );
 }

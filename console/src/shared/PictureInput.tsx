@@ -1,7 +1,8 @@
-import { CameraOutlined, InboxOutlined, PictureOutlined } from "@ant-design/icons";
+import { CameraOutlined, InboxOutlined, PictureOutlined, SwapOutlined } from "@ant-design/icons";
 import { Alert, Button, Flex, Typography, Upload } from "antd";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useCamera } from "./camera";
 import { frameOf, mayUseCamera, PICTURE_TYPES } from "./picture";
 
 interface Properties {
@@ -10,24 +11,27 @@ interface Properties {
   startsWithCamera?: boolean;
   /** Text of the area to drop on. */
   label?: string;
+  /** Whether a pasted picture is meant for this one; only one on a page takes it. */
+  takesPaste?: boolean;
 }
 
 /** Takes one picture: dropped, chosen, pasted, or of the camera. */
-export function PictureInput({ onPicture, isBusy = false, startsWithCamera = false, label }: Properties) {
+export function PictureInput({ onPicture, isBusy = false, startsWithCamera = false, label, takesPaste = true }: Properties) {
   const { t } = useTranslation("picture");
   const [isCamera, setIsCamera] = useState(startsWithCamera && mayUseCamera());
   useEffect(() => {
+    if (!takesPaste) return;
     const paste = (event: ClipboardEvent) => {
       const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
       if (file && !isBusy) onPicture(file);
     };
     window.addEventListener("paste", paste);
     return () => window.removeEventListener("paste", paste);
-  }, [onPicture, isBusy]);
+  }, [onPicture, isBusy, takesPaste]);
 
   if (isCamera) {
     return (
-      <Camera
+      <CameraInput
         isBusy={isBusy}
         onPicture={onPicture}
         onClose={() => setIsCamera(false)}
@@ -60,43 +64,24 @@ export function PictureInput({ onPicture, isBusy = false, startsWithCamera = fal
   );
 }
 
-function Camera({ onPicture, onClose, isBusy }: { onPicture: (picture: Blob) => void; onClose: () => void; isBusy: boolean }) {
+function CameraInput({ onPicture, onClose, isBusy }: { onPicture: (picture: Blob) => void; onClose: () => void; isBusy: boolean }) {
   const { t } = useTranslation("picture");
-  const video = useRef<HTMLVideoElement>(null);
+  const { video, fault, isFront, turn } = useCamera();
   const [isReady, setIsReady] = useState(false);
-  const [fault, setFault] = useState<string | null>(null);
-  useEffect(() => {
-    let stream: MediaStream | null = null;
-    let isGone = false;
-    const wanted = { video: { facingMode: "user", width: { ideal: 1280 }, height: { ideal: 720 } }, audio: false };
-    navigator.mediaDevices.getUserMedia(wanted).then(
-      (found) => {
-        stream = found;
-        if (isGone) return stopAll(found);
-        if (video.current) video.current.srcObject = found;
-      },
-      (error: unknown) => {
-        const name = error instanceof DOMException ? error.name : "";
-        setFault(name === "NotAllowedError" ? "camera.refused" : "camera.none");
-      },
-    );
-    return () => {
-      isGone = true;
-      if (stream) stopAll(stream);
-    };
-  }, []);
+  const [hasFailed, setHasFailed] = useState(false);
+  const reason = fault ?? (hasFailed ? "camera.none" : null);
   const take = async () => {
     if (!video.current) return;
     try {
       onPicture(await frameOf(video.current));
     } catch {
-      setFault("camera.none");
+      setHasFailed(true);
     }
   };
   return (
     <Flex vertical gap={8}>
-      {fault ? (
-        <Alert type="warning" showIcon title={t(fault as never)} />
+      {reason ? (
+        <Alert type="warning" showIcon title={t(reason)} />
       ) : (
         <video
           ref={video}
@@ -105,11 +90,18 @@ function Camera({ onPicture, onClose, isBusy }: { onPicture: (picture: Blob) => 
           muted
           aria-label={t("camera.view")}
           onLoadedData={() => setIsReady(true)}
-          style={{ width: "100%", borderRadius: 6, background: "#000", aspectRatio: "4 / 3", objectFit: "cover", transform: "scaleX(-1)" }}
+          style={{
+            width: "100%",
+            borderRadius: 6,
+            background: "#000",
+            aspectRatio: "4 / 3",
+            objectFit: "cover",
+            transform: isFront ? "scaleX(-1)" : undefined,
+          }}
         />
       )}
-      <Flex gap={8}>
-        {!fault && (
+      <Flex gap={8} wrap>
+        {!reason && (
           <Button
             type="primary"
             icon={<CameraOutlined />}
@@ -121,14 +113,15 @@ function Camera({ onPicture, onClose, isBusy }: { onPicture: (picture: Blob) => 
             {t("camera.take")}
           </Button>
         )}
+        {turn && !reason && (
+          <Button icon={<SwapOutlined />} onClick={turn}>
+            {t("camera.turn")}
+          </Button>
+        )}
         <Button icon={<PictureOutlined />} onClick={onClose}>
           {t("camera.file")}
         </Button>
       </Flex>
     </Flex>
   );
-}
-
-function stopAll(stream: MediaStream) {
-  for (const track of stream.getTracks()) track.stop();
 }

@@ -32,21 +32,23 @@ export function QualityBars({ quality }: { quality: Schema<"QualityReport"> }) {
             .join(" ")}
         />
       )}
-      {rows.map(([name, value]) => (
-        <div key={name}>
-          <Flex justify="space-between">
-            <Typography.Text>{t(`components.${name}`)}</Typography.Text>
-            <Typography.Text className="number">{value}</Typography.Text>
-          </Flex>
-          <Progress
-            percent={value}
-            showInfo={false}
-            size="small"
-            strokeColor={colorOf(value)}
-            aria-label={t(`components.${name}`)}
-          />
-        </div>
-      ))}
+      <div style={{ display: "grid", gridTemplateColumns: "repeat(auto-fill, minmax(200px, 1fr))", gap: "6px 24px" }}>
+        {rows.map(([name, value]) => (
+          <div key={name}>
+            <Flex justify="space-between">
+              <Typography.Text>{t(`components.${name}`)}</Typography.Text>
+              <Typography.Text className="number">{value}</Typography.Text>
+            </Flex>
+            <Progress
+              percent={value}
+              showInfo={false}
+              size="small"
+              strokeColor={colorOf(value)}
+              aria-label={t(`components.${name}`)}
+            />
+          </div>
+        ))}
+      </div>
     </Flex>
   );
 }

@@ -10,6 +10,8 @@ export default {
   scale: {
     match: "Similarity {{similarity}} ≥ threshold {{threshold}}: the same person",
     noMatch: "Similarity {{similarity}} < threshold {{threshold}}: different people",
+    shortMatch: "{{similarity}} ≥ {{threshold}}",
+    shortNoMatch: "{{similarity}} < {{threshold}}",
   },
   components: {
     interEyeDistance: "Distance of the eyes",

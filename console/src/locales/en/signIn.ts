@@ -18,12 +18,13 @@ export default {
   token: {
     tab: "Admin token",
     token: "Admin token",
-    where: "The server printed it at its first start; it is also in admin.token in the data folder.",
+    where: "The server printed it at its first start; it is also in admin-token in the data folder.",
     wanted: "Enter the admin token",
   },
   face: {
     tab: "Face",
     about: "A face alone lets you look, not change. The picture is compared and not kept.",
+    notKept: "The picture is compared and not kept.",
     second: "The password is right. {{name}} must also show their face.",
   },
 } satisfies Same<typeof zh>;

@@ -7,6 +7,8 @@ export default {
   scale: {
     match: "相似度 {{similarity}} ≥ 阈值 {{threshold}}，判定为同一人",
     noMatch: "相似度 {{similarity}} < 阈值 {{threshold}}，判定为不同的人",
+    shortMatch: "{{similarity}} ≥ {{threshold}}",
+    shortNoMatch: "{{similarity}} < {{threshold}}",
   },
   components: {
     interEyeDistance: "两眼间距",

@@ -15,12 +15,13 @@ export default {
   token: {
     tab: "管理令牌",
     token: "管理令牌",
-    where: "服务首次启动时打印在终端；也可在服务器上查看数据目录中的 admin.token。",
+    where: "服务首次启动时打印在终端；也可在服务器上查看数据目录中的 admin-token。",
     wanted: "请输入管理令牌",
   },
   face: {
     tab: "人脸",
     about: "仅凭人脸登录只能查看。照片只用于本次比对，不会保存。",
+    notKept: "照片只用于本次比对，不会保存。",
     second: "密码正确。{{name}} 还需要通过人脸核验。",
   },
 };
