@@ -42,7 +42,7 @@ function Themed() {
   // Renders again when the language changes.
   useTranslation();
   return (
-    <ConfigProvider theme={themeOf(isDark)} locale={localeOf(currentLanguage())}>
+    <ConfigProvider theme={themeOf(isDark)} locale={localeOf(currentLanguage())} button={{ autoInsertSpace: false }}>
       <AntApp className="app" message={{ maxCount: 3 }} notification={{ placement: "bottomRight" }}>
         <SessionProvider>
           <Gate />

@@ -86,7 +86,7 @@ export function Shell() {
     </nav>
   );
   return (
-    <Layout style={{ minHeight: "100%" }}>
+    <Layout style={{ minHeight: "100vh" }}>
       <a className="skip-link" href="#content" onClick={focusContent}>
         {t("skip")}
       </a>

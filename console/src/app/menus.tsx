@@ -49,6 +49,7 @@ export function AccountMenu() {
   const navigate = useNavigate();
   const isWide = Grid.useBreakpoint().sm ?? true;
   if (!session) return null;
+  const role = session.role ? t(`role.${session.role}`) : null;
   const name = session.operatorId ? session.caller.replace(/^operator:/, "") : t("adminToken");
   const act = async (key: string) => {
     if (key === "account") return navigate("/account");
@@ -70,11 +71,11 @@ export function AccountMenu() {
         onClick: ({ key }) => void act(key),
       }}
     >
-      <Button type="text" icon={<UserOutlined />} aria-label={t("accountOf", { name })}>
+      <Button type="text" icon={<UserOutlined />} aria-label={t("accountOf", { name: role ? `${name} · ${role}` : name })}>
         {isWide && (
           <>
             {name}
-            {session.role && <span style={{ opacity: 0.75 }}> · {t(`role.${session.role}`)}</span>}
+            {role && ` · ${role}`}
             <DownOutlined style={{ fontSize: 10, marginInlineStart: 6 }} />
           </>
         )}

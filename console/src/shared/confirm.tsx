@@ -45,7 +45,7 @@ export function useConfirm() {
       okText: action,
       okButtonProps: { danger: isDanger, disabled: word !== undefined },
       cancelText: t("cancel"),
-      autoFocusButton: "cancel",
+      focusable: { autoFocusButton: "cancel" },
       onOk: async () => {
         try {
           await onConfirm();
