@@ -267,9 +267,9 @@ export default {
     edit: "Change the data",
     conflict: {
       title: "Somebody else changed this person meanwhile, so nothing was saved",
-      advice: "Above is what the other one changed. Take over the present data and fill in again, or keep yours and save once more, which overwrites the other's.",
+      advice: "Above is what the other one changed. Take the present data and drop your changes, or keep what you changed on top of them, and save once more.",
       takeTheirs: "Take the present data",
-      keepMine: "Keep mine",
+      keepMine: "Keep my changes",
     },
   },
   similar: {
