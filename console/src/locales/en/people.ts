@@ -85,7 +85,9 @@ export default {
     },
     progress: {
       delete: "Deleting people",
+      deleteEnded: "People were deleted",
       tag: "Changing tags",
+      tagEnded: "Tags were changed",
       done: "Done: {{done}} of {{total}}",
       refused: "Not done for {{people}}: {{reason}}",
       stop: "Stop",

@@ -82,7 +82,9 @@ export default {
     },
     progress: {
       delete: "正在批量删除",
+      deleteEnded: "批量删除的结果",
       tag: "正在修改标签",
+      tagEnded: "修改标签的结果",
       done: "已完成 {{done}} / {{total}} 人",
       refused: "{{people}} 人未能处理：{{reason}}",
       stop: "停止",
