@@ -154,6 +154,7 @@ export default {
     tooMany: "An import takes up to {{files}} files. Import them in several parts.",
     tooLarge: "The pictures have more than 4 GiB. Import them in several parts.",
     unreadable: "A file can't be read; it may have been changed or deleted since. Choose again.",
+    refused: "Make sure that it is a zip archive, neither damaged nor encrypted. The server says: {{reason}}",
     packing: "Packing {{size}} of pictures…",
     packingLabel: "Packing",
     sending: "Sending {{size}}. Keep this page open…",

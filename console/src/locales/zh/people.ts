@@ -151,6 +151,7 @@ export default {
     tooMany: "一次最多导入 {{files}} 个文件，请分几次导入。",
     tooLarge: "照片总共超过 4 GiB，请分几次导入。",
     unreadable: "有文件读不出来，可能在选择之后被改动或删除了。请重新选择。",
+    refused: "请确认它是 zip 压缩包，并且没有损坏、没有加密。服务器的说明：{{reason}}",
     packing: "正在整理 {{size}} 的照片…",
     packingLabel: "整理进度",
     sending: "正在上传 {{size}}，请不要关闭页面…",
