@@ -2,16 +2,13 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import ts from "typescript";
+import { load } from "./source.mjs";
 
-const source = readFileSync(new URL("../src/shared/zip.ts", import.meta.url), "utf8");
-const options = { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } };
-const { outputText } = ts.transpileModule(source, options);
-const { ArchiveTooLarge, MAX_ARCHIVE_BYTES, zipOf } = await import(`data:text/javascript,${encodeURIComponent(outputText)}`);
+const { ArchiveTooLarge, MAX_ARCHIVE_BYTES, zipOf } = await load("shared/zip.ts");
 
 const folder = mkdtempSync(join(tmpdir(), "aicp-zip-"));
 after(() => rmSync(folder, { recursive: true }));

@@ -9,9 +9,17 @@ export interface FoundFile {
  * Returns the files that were dropped, also those in folders. Call it while the event is handled: browsers forget what was
  * dropped afterwards.
  */
-export function droppedFiles(data: DataTransfer): Promise<FoundFile[]> {
-  const entries = [...data.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  return filesOf(entries);
+export async function droppedFiles(data: DataTransfer): Promise<FoundFile[]> {
+  const entries: FileSystemEntry[] = [];
+  const loose: FoundFile[] = [];
+  for (const item of data.items) {
+    const entry = item.webkitGetAsEntry();
+    const file = item.getAsFile();
+    if (entry) entries.push(entry);
+    // What another program drags may be no entry of a disk.
+    else if (file) loose.push({ path: file.name, file });
+  }
+  return [...(await filesOf(entries)), ...loose];
 }
 
 /** Returns the files that were chosen by an input of files or of a folder. */

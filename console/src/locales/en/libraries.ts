@@ -70,11 +70,11 @@ export default {
   threshold: {
     title: "How strict recognition is",
     about: "Somebody is recognised from this similarity on. A higher threshold takes fewer people for somebody else, and misses more of those who are enrolled.",
-    tooLow: "The threshold is low for a library of this size: strangers may be taken for its people. {{recommended}} is recommended.",
+    tooLow: "The threshold is low for a library of this size: strangers may be taken for its people. Use at least {{recommended}}.",
     look: "See why",
     scale: {
       current: "Threshold {{threshold}}",
-      recommended: "Recommended {{threshold}}",
+      recommended: "At least {{threshold}} meets the platform's target",
       lenient: "0 · lenient: mistakes people",
       strict: "strict: misses people · 1",
     },
@@ -82,7 +82,7 @@ export default {
     strangers: "A stranger is taken for somebody of the library with a chance of about {{share}} (faces: {{faces}}). The more faces, the higher the chance.",
     withinTarget: "It meets the platform's target: at most {{target}} of strangers.",
     aboveTarget: "It misses the platform's target: at most {{target}} of strangers.",
-    adopt: "Use the recommended {{threshold}}",
+    adopt: "Use {{threshold}}, which meets it",
     ofEngine: "The engine {{engine}} has a scale of its own, so its rate of false matches is not known here. See what its vendor recommends.",
     change: "Change the threshold",
     ways: {

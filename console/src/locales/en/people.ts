@@ -85,7 +85,9 @@ export default {
     },
     progress: {
       delete: "Deleting people",
+      deleteEnded: "People were deleted",
       tag: "Changing tags",
+      tagEnded: "Tags were changed",
       done: "Done: {{done}} of {{total}}",
       refused: "Not done for {{people}}: {{reason}}",
       stop: "Stop",
@@ -152,6 +154,7 @@ export default {
     tooMany: "An import takes up to {{files}} files. Import them in several parts.",
     tooLarge: "The pictures have more than 4 GiB. Import them in several parts.",
     unreadable: "A file can't be read; it may have been changed or deleted since. Choose again.",
+    refused: "Make sure that it is a zip archive, neither damaged nor encrypted. The server says: {{reason}}",
     packing: "Packing {{size}} of pictures…",
     packingLabel: "Packing",
     sending: "Sending {{size}}. Keep this page open…",
@@ -267,9 +270,9 @@ export default {
     edit: "Change the data",
     conflict: {
       title: "Somebody else changed this person meanwhile, so nothing was saved",
-      advice: "Above is what the other one changed. Take over the present data and fill in again, or keep yours and save once more, which overwrites the other's.",
+      advice: "Above is what the other one changed. Take the present data and drop your changes, or keep what you changed on top of them, and save once more.",
       takeTheirs: "Take the present data",
-      keepMine: "Keep mine",
+      keepMine: "Keep my changes",
     },
   },
   similar: {

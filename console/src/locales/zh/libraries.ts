@@ -67,11 +67,11 @@ export default {
   threshold: {
     title: "识别的严格程度",
     about: "相似度达到阈值才算认出。阈值越高，越不容易把人认错，但也越容易认不出本人。",
-    tooLow: "对这个底库的规模来说，阈值偏低，容易把陌生人认成库里的人。建议 {{recommended}}。",
+    tooLow: "对这个底库的规模来说，阈值偏低，容易把陌生人认成库里的人。建议至少 {{recommended}}。",
     look: "查看",
     scale: {
       current: "当前阈值 {{threshold}}",
-      recommended: "建议阈值 {{threshold}}",
+      recommended: "达到平台目标至少需要 {{threshold}}",
       lenient: "0 · 宽松：容易认错人",
       strict: "严格：容易认不出本人 · 1",
     },
@@ -79,7 +79,7 @@ export default {
     strangers: "一位陌生人来识别，被认成库里某个人的可能性约 {{share}}（库里有 {{faces}} 张人脸）。人脸越多，这个可能性越大。",
     withinTarget: "符合平台目标：陌生人被认错的比例不超过 {{target}}。",
     aboveTarget: "超过了平台目标：陌生人被认错的比例应不超过 {{target}}。",
-    adopt: "改用建议阈值 {{threshold}}",
+    adopt: "改用 {{threshold}}，以符合目标",
     ofEngine: "这个底库使用引擎 {{engine}}，相似度由该引擎自己定义，平台无法换算成误识率。请参考引擎厂商的建议。",
     change: "修改阈值",
     ways: {

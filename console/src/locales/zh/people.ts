@@ -82,7 +82,9 @@ export default {
     },
     progress: {
       delete: "正在批量删除",
+      deleteEnded: "批量删除的结果",
       tag: "正在修改标签",
+      tagEnded: "修改标签的结果",
       done: "已完成 {{done}} / {{total}} 人",
       refused: "{{people}} 人未能处理：{{reason}}",
       stop: "停止",
@@ -149,6 +151,7 @@ export default {
     tooMany: "一次最多导入 {{files}} 个文件，请分几次导入。",
     tooLarge: "照片总共超过 4 GiB，请分几次导入。",
     unreadable: "有文件读不出来，可能在选择之后被改动或删除了。请重新选择。",
+    refused: "请确认它是 zip 压缩包，并且没有损坏、没有加密。服务器的说明：{{reason}}",
     packing: "正在整理 {{size}} 的照片…",
     packingLabel: "整理进度",
     sending: "正在上传 {{size}}，请不要关闭页面…",
@@ -264,9 +267,9 @@ export default {
     edit: "修改资料",
     conflict: {
       title: "在你修改期间，其他人也改了此人的资料，所以没有保存",
-      advice: "上面是对方改过的内容。可以改用最新资料重新填写，也可以保留你填写的内容，再次点击“保存”覆盖对方的修改。",
+      advice: "上面是对方改过的内容。可以放弃自己的修改、改用最新资料；也可以保留你改过的项目（其余采用最新资料），然后再次点击“保存”。",
       takeTheirs: "改用最新资料",
-      keepMine: "保留我填写的",
+      keepMine: "保留我的修改",
     },
   },
   similar: {

@@ -63,10 +63,10 @@ export function TagsTab({ library }: { library: Schema<"ShownLibrary"> }) {
                     title: common("actions"),
                     render: (_: unknown, found: Tag) => (
                       <Flex gap={8}>
-                        <Button size="small" aria-label={t("tags.renameOf", { tag: found.tag })} onClick={() => setRenamed(found)}>
+                        <Button size="small" autoInsertSpace={false} aria-label={t("tags.renameOf", { tag: found.tag })} onClick={() => setRenamed(found)}>
                           {t("tags.rename")}
                         </Button>
-                        <Button size="small" danger aria-label={t("tags.removeOf", { tag: found.tag })} onClick={() => remove(found)}>
+                        <Button size="small" danger autoInsertSpace={false} aria-label={t("tags.removeOf", { tag: found.tag })} onClick={() => remove(found)}>
                           {common("delete")}
                         </Button>
                       </Flex>

@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 
 interface Properties {
   threshold: number;
-  /** Threshold that suits the number of faces; `null` for an engine with a scale of its own. */
+  /** Least threshold that suits the number of faces; `null` for an engine with a scale of its own. */
   recommended: number | null;
 }
 

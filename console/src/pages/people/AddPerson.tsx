@@ -95,7 +95,7 @@ export function AddPerson({ library, onClose }: Properties) {
         {add.error && <FailurePanel failure={add.error} />}
         {isWanting && queue.pictures.length === 0 && <Alert type="error" showIcon title={t("add.pictureWanted")} />}
         {!add.data && <Typography.Text type="secondary">{t("add.about")}</Typography.Text>}
-        <PictureQueue queue={queue} isBusy={add.isPending || add.isSuccess} />
+        <PictureQueue queue={queue} isBusy={add.isPending} isClosed={add.isSuccess} />
         {!add.data && (
           <Form form={form} layout="vertical" onFinish={submit} disabled={add.isPending}>
             <PersonFields library={library.id} isFolded />

@@ -159,7 +159,7 @@ function Outcome({ progress, onStop, onClose }: { progress: BulkProgress; onStop
       closable={!isRunning}
       mask={{ closable: false }}
       keyboard={!isRunning}
-      title={t(act.kind === "delete" ? "bulk.progress.delete" : "bulk.progress.tag")}
+      title={t(`bulk.progress.${act.kind}${isRunning ? "" : "Ended"}`)}
       onCancel={onClose}
       footer={
         isRunning ? (

@@ -82,7 +82,7 @@ export function EditPerson({ library, tagged, onClose }: Properties) {
             begun={begun.person}
             theirs={theirs.person}
             onTakeTheirs={() => goOn(valuesOf(theirs.person))}
-            onKeepMine={() => goOn(form.getFieldsValue(true))}
+            onKeepMine={() => goOn(merged(begun.person, theirs.person, form.getFieldsValue(true)))}
           />
         )}
         {save.error && !isConflict(save.error) && <FailurePanel failure={save.error} />}
@@ -92,6 +92,13 @@ export function EditPerson({ library, tagged, onClose }: Properties) {
       </Flex>
     </Drawer>
   );
+}
+
+/** Returns the present values, with those in place of them that were changed in the form. */
+function merged(begun: Person, theirs: Person, values: PersonValues): PersonValues {
+  const { tags, ...texts } = changesOf(valuesOf(begun), values);
+  const written = Object.entries(texts).map(([field, text]) => [field, text ?? ""]);
+  return { ...valuesOf(theirs), ...Object.fromEntries(written), ...(tags ? { tags: values.tags } : {}) };
 }
 
 function isConflict(failure: unknown): boolean {

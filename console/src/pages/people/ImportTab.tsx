@@ -3,6 +3,7 @@ import { Alert, Button, Collapse, Flex, Progress, Typography } from "antd";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf, type Schema } from "../../api/client";
+import { Failure } from "../../api/failure";
 import { usePermissions } from "../../app/session";
 import { useAct } from "../../shared/confirm";
 import type { FoundFile } from "../../shared/folder";
@@ -155,7 +156,13 @@ function SendFailure({ failure }: { failure: Error }) {
   if (failure instanceof ArchiveTooLarge) return <Alert type="error" showIcon title={t("import.tooLarge")} />;
   // A file that was changed or removed after it was chosen.
   if (failure instanceof DOMException) return <Alert type="error" showIcon title={t("import.unreadable")} />;
-  return <FailurePanel failure={failure} />;
+  const isRefused = failure instanceof Failure && failure.code === "importRefused";
+  return (
+    <>
+      <FailurePanel failure={failure} />
+      {isRefused && <Typography.Text>{t("import.refused", { reason: failure.message })}</Typography.Text>}
+    </>
+  );
 }
 
 function Summary({ prepared: { archive, files, people, bytes, hasManifest, leftOut } }: { prepared: Prepared }) {
@@ -166,7 +173,7 @@ function Summary({ prepared: { archive, files, people, bytes, hasManifest, leftO
     : t(hasManifest ? "import.summary.manifest" : "import.summary.folder", counts);
   return (
     <>
-      <Alert type="info" showIcon title={text} />
+      {(archive || files.length > 0) && <Alert type="info" showIcon title={text} />}
       {leftOut.length > 0 && (
         <Alert
           type="warning"

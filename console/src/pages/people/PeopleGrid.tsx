@@ -87,6 +87,7 @@ function Tile({ person, side, isScrolling, isSelected }: { person: Person; side:
     <>
       <Link to={pathOf(person.libraryId, person.id)} aria-label={name} style={{ display: "block", color: token.colorText }}>
         <div
+          aria-hidden
           style={{
             height: side,
             borderRadius: token.borderRadius,

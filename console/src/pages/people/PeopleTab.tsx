@@ -10,6 +10,7 @@ import { FailurePanel, Nothing } from "../../shared/states";
 import { AddPerson } from "./AddPerson";
 import { BulkBar } from "./BulkBar";
 import { FaceSearch } from "./FaceSearch";
+import { HiddenText } from "./HiddenText";
 import { FIELDS, type PeopleFilter, SORTS, useFilter, useListedPeople, usePeople } from "./list";
 import { PeopleGrid } from "./PeopleGrid";
 import { PeopleTable } from "./PeopleTable";
@@ -180,9 +181,4 @@ function TextFilter({ filter, onChange }: { filter: PeopleFilter; onChange: (cha
       />
     </Space.Compact>
   );
-}
-
-/** A text for those who can't see the icon that stands for it. */
-function HiddenText({ text }: { text: string }) {
-  return <span style={{ position: "absolute", clipPath: "inset(50%)", width: 1, height: 1, overflow: "hidden" }}>{text}</span>;
 }

@@ -3,6 +3,7 @@ import { memo, type ReactNode, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { Moment } from "../../shared/time";
+import { HiddenText } from "./HiddenText";
 import { Line } from "./Line";
 import type { Shown } from "./PeopleGrid";
 import { nameOf, pathOf, type Person } from "./person";
@@ -42,8 +43,14 @@ export function PeopleTable({ people, selected, onSelect, onEnd }: Shown) {
       style={{ background: token.colorBgContainer, borderRadius: token.borderRadius }}
     >
       <div role="row" aria-rowindex={1} style={{ ...line, height: 40, ...header }}>
-        {onSelect && <span role="columnheader" aria-label={t("select.column")} />}
-        <span role="columnheader" aria-label={t("fields.face")} />
+        {onSelect && (
+          <span role="columnheader">
+            <HiddenText text={t("select.column")} />
+          </span>
+        )}
+        <span role="columnheader">
+          <HiddenText text={t("fields.face")} />
+        </span>
         {columns.map(({ column }) => (
           <span key={column} role="columnheader">
             {t(`fields.${column}`)}

@@ -10,8 +10,15 @@ import { describe } from "../../shared/states";
 import { Line } from "./Line";
 import { MAX_ALL_BYTES, MAX_PICTURE_BYTES, MAX_PICTURES, type Pictures, type QueuedPicture } from "./pictures";
 
+interface Properties {
+  queue: Pictures;
+  isBusy: boolean;
+  /** Whether no more pictures are taken. */
+  isClosed?: boolean;
+}
+
 /** Chooses pictures to enrol, shows how good each is, and what became of it. */
-export function PictureQueue({ queue, isBusy }: { queue: Pictures; isBusy: boolean }) {
+export function PictureQueue({ queue, isBusy, isClosed = false }: Properties) {
   const { t } = useTranslation("people");
   const [isCamera, setIsCamera] = useState(false);
   const [tooLarge, setTooLarge] = useState<string[]>([]);
@@ -23,35 +30,8 @@ export function PictureQueue({ queue, isBusy }: { queue: Pictures; isBusy: boole
   };
   return (
     <Flex vertical gap={12}>
-      {isCamera ? (
-        <>
-          <PictureInput startsWithCamera isBusy={isBusy || isFull} onPicture={take} />
-          <Button onClick={() => setIsCamera(false)}>{t("pictures.closeCamera")}</Button>
-        </>
-      ) : (
-        <>
-          <Upload.Dragger
-            accept={PICTURE_TYPES}
-            multiple
-            showUploadList={false}
-            disabled={isBusy || isFull}
-            beforeUpload={(file) => {
-              take(file);
-              return false;
-            }}
-          >
-            <InboxOutlined style={{ fontSize: 28 }} aria-hidden />
-            <div>{t("pictures.drop")}</div>
-            <Typography.Text type="secondary">
-              {t("pictures.limits", { most: MAX_PICTURES, all: bytesText(MAX_ALL_BYTES) })}
-            </Typography.Text>
-          </Upload.Dragger>
-          {mayUseCamera() && (
-            <Button icon={<CameraOutlined />} disabled={isBusy || isFull} onClick={() => setIsCamera(true)}>
-              {t("pictures.openCamera")}
-            </Button>
-          )}
-        </>
+      {!isClosed && (
+        <Source isBusy={isBusy} isFull={isFull} isCamera={isCamera} onCamera={setIsCamera} onPicture={take} />
       )}
       {tooLarge.length > 0 && (
         <Alert
@@ -68,6 +48,51 @@ export function PictureQueue({ queue, isBusy }: { queue: Pictures; isBusy: boole
         <QueuedRow key={picture.key} queued={picture} isBusy={isBusy} onRemove={() => queue.remove(picture.key)} />
       ))}
     </Flex>
+  );
+}
+
+interface SourceProperties {
+  isBusy: boolean;
+  isFull: boolean;
+  isCamera: boolean;
+  onCamera: (isCamera: boolean) => void;
+  onPicture: (picture: Blob) => void;
+}
+
+function Source({ isBusy, isFull, isCamera, onCamera, onPicture }: SourceProperties) {
+  const { t } = useTranslation("people");
+  if (isCamera) {
+    return (
+      <>
+        <PictureInput startsWithCamera isBusy={isBusy || isFull} onPicture={onPicture} />
+        <Button onClick={() => onCamera(false)}>{t("pictures.closeCamera")}</Button>
+      </>
+    );
+  }
+  return (
+    <>
+      <Upload.Dragger
+        accept={PICTURE_TYPES}
+        multiple
+        showUploadList={false}
+        disabled={isBusy || isFull}
+        beforeUpload={(file) => {
+          onPicture(file);
+          return false;
+        }}
+      >
+        <InboxOutlined style={{ fontSize: 28 }} aria-hidden />
+        <div>{t("pictures.drop")}</div>
+        <Typography.Text type="secondary">
+          {t("pictures.limits", { most: MAX_PICTURES, all: bytesText(MAX_ALL_BYTES) })}
+        </Typography.Text>
+      </Upload.Dragger>
+      {mayUseCamera() && (
+        <Button icon={<CameraOutlined />} disabled={isBusy || isFull} onClick={() => onCamera(true)}>
+          {t("pictures.openCamera")}
+        </Button>
+      )}
+    </>
   );
 }
 

@@ -29,10 +29,13 @@ export function valuesOf(person: Person): PersonValues {
   return { ...Object.fromEntries(texts), tags: person.tags };
 }
 
-/** Returns the values that differ; `null` where a text was removed. */
-export function changesOf(before: PersonValues, after: PersonValues) {
+/** Changes of a person, as the server takes them: `null` removes a text. */
+export type PersonChanges = { [Field in TextField]?: string | null } & { tags?: string[] };
+
+/** Returns the values that differ. */
+export function changesOf(before: PersonValues, after: PersonValues): PersonChanges {
   const texts = TEXT_FIELDS.filter((field) => (before[field] ?? "") !== (after[field]?.trim() ?? ""));
-  const changes = Object.fromEntries(texts.map((field) => [field, after[field]?.trim() || null]));
+  const changes: PersonChanges = Object.fromEntries(texts.map((field) => [field, after[field]?.trim() || null]));
   const tags = after.tags ?? [];
   return isSame(before.tags ?? [], tags) ? changes : { ...changes, tags };
 }
