@@ -23,3 +23,8 @@ export function bytesText(bytes: number): string {
   while (size >= KIB && unit < UNITS.length - 1) [size, unit] = [size / KIB, unit + 1];
   return `${format(size, { maximumFractionDigits: size < 10 && unit > 0 ? 1 : 0 })} ${UNITS[unit]}`;
 }
+
+/** A share, 0 to 1, in percent with at most one decimal, for shares whose rest matters: 99.8 % is not 100 %. */
+export function percentText(share: number): string {
+  return format(share, { style: "percent", maximumFractionDigits: 1 });
+}

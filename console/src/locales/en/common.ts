@@ -48,4 +48,10 @@ export default {
     title: "This page is for administrators",
     advice: "Ask an administrator if you need to see or change something here.",
   },
+  chart: {
+    asTable: "Show as table",
+    asChart: "Show as chart",
+    description: "Chart: {{title}}. “Show as table” has all its numbers.",
+  },
+  range: { from: "From", to: "To" },
 } satisfies Same<typeof zh>;

@@ -84,6 +84,7 @@ export default {
     tooManyFriends: "The account has as many friends as it may",
     otherHasTooManyFriends: "The other account has as many friends as it may",
     groupIdNotValid: "The id does not suit a library",
+    entryNotFound: "There is no such recognition",
   },
   advice: {
     unreachable: "Check the network, and whether the server runs; then try again.",

@@ -45,4 +45,10 @@ export default {
     title: "此页面仅限管理员",
     advice: "需要查看或修改时，请联系管理员。",
   },
+  chart: {
+    asTable: "以表格显示",
+    asChart: "以图表显示",
+    description: "图表：{{title}}。点“以表格显示”可读取全部数字。",
+  },
+  range: { from: "开始", to: "结束" },
 };

@@ -81,6 +81,7 @@ export default {
     tooManyFriends: "好友数已达上限",
     otherHasTooManyFriends: "对方的好友数已达上限",
     groupIdNotValid: "底库编号不符合要求",
+    entryNotFound: "该识别记录不存在",
   },
   advice: {
     unreachable: "请检查网络，以及服务是否在运行；恢复后重试。",
