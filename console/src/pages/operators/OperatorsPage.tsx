@@ -1,7 +1,33 @@
+import { Tabs } from "antd";
 import { useTranslation } from "react-i18next";
+import { usePermissions } from "../../app/session";
+import { useAddress } from "../../shared/address";
+import { AdminsOnly } from "../../shared/AdminsOnly";
 import { Page } from "../../shared/Page";
+import { AllSignIns } from "./AllSignIns";
+import { CreateOperator } from "./CreateOperator";
+import { OperatorList } from "./OperatorList";
+import { Roles } from "./Roles";
 
+/** Operators, the sessions and tokens of all, and what the roles may do. */
 export default function OperatorsPage() {
   const { t } = useTranslation("operators");
-  return <Page title={t("title")}>{null}</Page>;
+  const { isAdmin } = usePermissions();
+  const [get, change] = useAddress();
+  return (
+    <Page title={t("title")} about={t("about")} actions={isAdmin && <CreateOperator />}>
+      <AdminsOnly>
+        <Tabs
+          destroyOnHidden
+          activeKey={get("part") || "operators"}
+          onChange={(part) => change({ part })}
+          items={[
+            { key: "operators", label: t("parts.operators"), children: <OperatorList /> },
+            { key: "signIns", label: t("parts.signIns"), children: <AllSignIns /> },
+            { key: "roles", label: t("parts.roles"), children: <Roles /> },
+          ]}
+        />
+      </AdminsOnly>
+    </Page>
+  );
 }

@@ -1,0 +1,18 @@
+import { Card, Typography } from "antd";
+import { useTranslation } from "react-i18next";
+import { Part } from "../../shared/Part";
+
+/** Under which licences the platform and its parts are. */
+export function Licences() {
+  const { t } = useTranslation("about");
+  return (
+    <Card>
+      <Part title={t("licences.title")}>
+        <Typography.Text>{t("licences.own")}</Typography.Text>
+        <Typography.Text>{t("licences.parts")}</Typography.Text>
+        <Typography.Text>{t("licences.models")}</Typography.Text>
+        <Typography.Text type="secondary">{t("licences.training")}</Typography.Text>
+      </Part>
+    </Card>
+  );
+}
