@@ -1,22 +1,29 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
 const MIN_BYTES = 1024;
 
-/** Writes a compressed copy beside each text, so that the server only sends what is there. */
+/** Writes compressed copies beside each text, so that the server only sends what is there. */
 function compressed(): Plugin {
   return {
     name: "compressed",
     apply: "build",
-    generateBundle(_, bundle) {
-      for (const [fileName, file] of Object.entries(bundle)) {
-        const source = Buffer.from(file.type === "chunk" ? file.code : file.source);
-        if (!/\.(js|css|html|svg)$/.test(fileName) || source.length < MIN_BYTES) continue;
-        this.emitFile({ type: "asset", fileName: `${fileName}.gz`, source: gzipSync(source, { level: 9 }) });
-        const params = { [constants.BROTLI_PARAM_QUALITY]: 11 };
-        this.emitFile({ type: "asset", fileName: `${fileName}.br`, source: brotliCompressSync(source, { params }) });
-      }
+    // After all else: what is compressed must be what is written.
+    writeBundle: {
+      order: "post",
+      async handler({ dir }, bundle) {
+        for (const fileName of Object.keys(bundle)) {
+          const path = join(dir ?? "", fileName);
+          const source = await readFile(path);
+          if (!/\.(js|css|html|svg)$/.test(fileName) || source.length < MIN_BYTES) continue;
+          await writeFile(`${path}.gz`, gzipSync(source, { level: 9 }));
+          const params = { [constants.BROTLI_PARAM_QUALITY]: 11 };
+          await writeFile(`${path}.br`, brotliCompressSync(source, { params }));
+        }
+      },
     },
   };
 }

@@ -99,6 +99,7 @@ export async function openPage(browser, url, { language = "zh", theme = "light",
 export async function signIn(page, url, credentials = { adminToken: ADMIN_TOKEN }) {
   const answer = await page.request.post(`${url}/api/v1/session`, { data: credentials });
   assert.equal(answer.status(), 200, await answer.text());
+  await page.addInitScript(() => localStorage.setItem("aicp.signedIn", "yes"));
 }
 
 /**

@@ -5,6 +5,9 @@ import { Failure } from "../api/failure";
 
 export type Session = Schema<"ShownSession">;
 
+/** Marks a browser that has signed in: scripts can't see the cookie, and others need not ask whether they are known. */
+const MARK = "aicp.signedIn";
+
 interface Sessions {
   /** Who is signed in; `null`: nobody; `undefined`: not known yet. */
   session: Session | null | undefined;
@@ -29,6 +32,8 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   const [hasEnded, setHasEnded] = useState(false);
 
   const begin = useCallback((next: Session | null) => {
+    if (next) localStorage.setItem(MARK, "yes");
+    else localStorage.removeItem(MARK);
     setCsrfToken(next?.csrfToken ?? null);
     setSession(next);
     setFailure(null);
@@ -36,6 +41,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   }, []);
 
   const refresh = useCallback(async () => {
+    if (!localStorage.getItem(MARK)) return begin(null);
     try {
       begin((await api.GET("/session")).data ?? null);
     } catch (error) {

@@ -29,7 +29,8 @@ const NOT_BUILT: &str = "the program was built without the console: run `make bu
 #[allow_missing = true]
 struct Files;
 
-/// The web console at `/`. It must come after LinkVisual, whose actions have the same path.
+/// The web console at `/`. It must come after LinkVisual, whose actions have the same path, and before the AICP manual, which
+/// answers whatever is left.
 pub(crate) struct Console;
 
 #[async_trait]

@@ -147,8 +147,11 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
         let is_encrypted = is_encrypted(listen);
         let api = Api::new(shared.clone(), &config.api, has_secure_url || is_encrypted, Arc::clone(&about));
         let mut all: Vec<Box<dyn Interface>> = vec![Box::new(api)];
-        all.extend(aicp_dialects::interfaces(shared.clone(), options(config, address, dialect, is_encrypted)));
+        let mut dialects = aicp_dialects::interfaces(shared.clone(), options(config, address, dialect, is_encrypted));
+        let last = dialects.pop();
+        all.extend(dialects);
         all.push(Box::new(Console));
+        all.extend(last);
         Some((address, Interfaces::new(all).limited_by(rate.clone())))
     });
     let interfaces: Vec<_> = interfaces.collect();
