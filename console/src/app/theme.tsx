@@ -111,7 +111,8 @@ export function themeOf(isDark: boolean): ThemeConfig {
       Layout: { siderBg: isDark ? "#121a1c" : "#ffffff", headerBg: isDark ? "#121a1c" : "#ffffff", headerHeight: 56 },
       // Bright buttons have dark texts.
       ...(isDark && { Button: { primaryColor: "#0b1517", dangerColor: "#0b1517" } }),
-      Menu: { itemBg: "transparent", subMenuItemBg: "transparent" },
+      // All entries fit a window of 800 px.
+      Menu: { itemBg: "transparent", subMenuItemBg: "transparent", itemHeight: 34, itemMarginBlock: 1, groupTitleFontSize: 12 },
     },
   };
 }
