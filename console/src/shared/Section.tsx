@@ -1,4 +1,4 @@
-import { Card, Typography } from "antd";
+import { Card, Flex, Typography } from "antd";
 import type { ReactNode } from "react";
 
 interface Properties {
@@ -13,12 +13,16 @@ export function Section({ title, extra, children }: Properties) {
   return (
     <Card
       size="small"
+      // In one row that wraps: Ant Design's own would cut the title on a phone.
       title={
-        <Typography.Title level={2} style={{ fontSize: 16, margin: 0 }}>
-          {title}
-        </Typography.Title>
+        <Flex justify="space-between" align="center" gap="4px 12px" wrap style={{ paddingBlock: 4 }}>
+          <Typography.Title level={2} style={{ fontSize: 16, margin: 0 }}>
+            {title}
+          </Typography.Title>
+          {extra}
+        </Flex>
       }
-      extra={extra}
+      styles={{ title: { whiteSpace: "normal" } }}
       style={{ minWidth: 0 }}
     >
       {children}

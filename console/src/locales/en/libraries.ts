@@ -3,6 +3,7 @@ import type { Same } from "../same";
 
 export default {
   title: "Libraries and people",
+  parts: "Parts of the library",
   about: "A library is a set of people who can be recognised. Each has its own engine, threshold and log.",
   tabs: { people: "People", import: "Import", duplicates: "Duplicates", tags: "Tags", export: "Export", settings: "Settings" },
   page: { back: "Back to the libraries", acts: "Library" },

@@ -1,5 +1,6 @@
 export default {
   title: "底库与人员",
+  parts: "底库的内容",
   about: "底库是一组可以被识别的人。每个底库有自己的引擎、阈值和保存期限。",
   tabs: { people: "人员", import: "导入", duplicates: "查重", tags: "标签", export: "导出", settings: "设置" },
   page: { back: "返回底库列表", acts: "底库操作" },

@@ -1,11 +1,12 @@
 import { MoreOutlined } from "@ant-design/icons";
-import { Alert, Button, Dropdown, Flex, Tabs } from "antd";
+import { Alert, Button, Dropdown, Flex } from "antd";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useParams, useSearchParams } from "react-router";
 import { queries, type Schema } from "../../api/client";
 import { usePermissions } from "../../app/session";
 import { Page } from "../../shared/Page";
+import { TabsOrSelect } from "../../shared/TabsOrSelect";
 import { FailurePanel, Loaded, Waiting } from "../../shared/states";
 import { DuplicatesTab } from "../people/DuplicatesTab";
 import { ImportTab } from "../people/ImportTab";
@@ -80,10 +81,10 @@ function Shown({ library }: { library: Schema<"ShownLibrary"> }) {
         <LibraryNumbers numbers={numbers.data} />
       )}
       <TooLow numbers={numbers.data} onOpen={() => open("settings")} isOpen={tab === "settings"} />
-      <Tabs
-        activeKey={tab}
-        onChange={(key) => open(key as TabName)}
-        destroyOnHidden
+      <TabsOrSelect
+        label={t("parts")}
+        value={tab}
+        onChange={open}
         items={TABS.map((name) => ({ key: name, label: t(`tabs.${name}`), children: name === tab ? contents[name]() : null }))}
       />
     </Page>

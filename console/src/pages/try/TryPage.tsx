@@ -8,7 +8,7 @@ import { IdentifyTab } from "./IdentifyTab";
 import { LiveTab } from "./LiveTab";
 import { LookTab } from "./LookTab";
 import { SameTab } from "./SameTab";
-import { TabsOrSelect } from "./TabsOrSelect";
+import { TabsOrSelect } from "../../shared/TabsOrSelect";
 
 const MODES = ["look", "who", "same", "group", "live"] as const;
 type Mode = (typeof MODES)[number];
