@@ -20,7 +20,7 @@ import {
 import { Button, Drawer, Flex, Grid, Layout, Menu, type MenuProps } from "antd";
 import { type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, Outlet, ScrollRestoration, useLocation } from "react-router";
+import { Link, Outlet, ScrollRestoration, useLocation, useNavigate } from "react-router";
 import { AccountMenu, AppearanceMenu } from "./menus";
 import { usePermissions } from "./session";
 
@@ -63,6 +63,7 @@ export function Shell() {
   const isWide = Grid.useBreakpoint().lg ?? true;
   const [isOpen, setIsOpen] = useState(false);
   const { pathname } = useLocation();
+  const navigate = useNavigate();
   useEffect(() => setIsOpen(false), [pathname]);
 
   const shown = ENTRIES.filter((entry) => isAdmin || !("isForAdmins" in entry));
@@ -82,7 +83,14 @@ export function Shell() {
   ];
   const menu = (
     <nav aria-label={t("navigation")}>
-      <Menu mode="inline" selectedKeys={[pathname.split("/")[1] ?? ""]} items={items} style={{ borderInlineEnd: 0 }} />
+      <Menu
+        mode="inline"
+        selectedKeys={[pathname.split("/")[1] ?? ""]}
+        items={items}
+        // A key reaches the entry, not the link in it.
+        onClick={({ key, domEvent }) => domEvent.type === "keydown" && void navigate(`/${key}`)}
+        style={{ borderInlineEnd: 0 }}
+      />
     </nav>
   );
   return (
