@@ -17,6 +17,7 @@ export function AppearanceMenu() {
     <>
       <Dropdown
         trigger={["click"]}
+        autoFocus
         menu={{
           selectable: true,
           selectedKeys: [currentLanguage()],
@@ -28,6 +29,7 @@ export function AppearanceMenu() {
       </Dropdown>
       <Dropdown
         trigger={["click"]}
+        autoFocus
         menu={{
           selectable: true,
           selectedKeys: [choice],
@@ -62,6 +64,7 @@ export function AccountMenu() {
   return (
     <Dropdown
       trigger={["click"]}
+        autoFocus
       menu={{
         items: [
           { key: "account", label: t("menu.account") },

@@ -40,6 +40,7 @@ export function LibraryCard({ library, onEdit, onCopy, onDelete }: Properties) {
           {canWork && (
             <Dropdown
               trigger={["click"]}
+              autoFocus
               menu={{
                 onClick: ({ key }) => acts[key as keyof typeof acts](),
                 items: [

@@ -112,6 +112,7 @@ function LibraryActs({ library, numbers }: Acts) {
     <>
       <Dropdown
         trigger={["click"]}
+        autoFocus
         menu={{
           onClick: ({ key }) => act(key),
           items: [

@@ -48,6 +48,7 @@ export function PersonActs({ library, person, threshold }: Properties) {
       </Button>
       <Dropdown
         trigger={["click"]}
+        autoFocus
         menu={{
           onClick: ({ key }) => act(key),
           items: [
