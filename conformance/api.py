@@ -42,7 +42,7 @@ ALIASES |= {"groups": "group", "members": "friend", "image": "picture", "a": "pi
 ALIASES |= {"fromEventId": "event", "personId": "person"}
 # Kinds of data, each made of those before.
 KINDS = ["app", "key", "library", "target", "person", "face", "account", "friend", "group", "webhook", "delivery", "entry"]
-KINDS += ["operator", "session", "token", "setting", "change"]
+KINDS += ["operator", "faced", "session", "token", "setting", "change"]
 # Settings that may change to what they are already, without an effect on other requests: for `setting` and `change`.
 CHANGEABLE = [
     *("webhooks.keep_deliveries", "webhooks.max_failures", "webhooks.retry_s", "webhooks.give_up_after_s"),
@@ -59,6 +59,7 @@ REMOVES = re.compile(r"DELETE .*\{(\w+)\}|PUT .*\{(\w+)\}/(?:faces|quota)|POST .
 TAKES_PEOPLE = re.compile(r"POST (/erasures|.*/(move|merge|bulk-delete))$")
 # Operations that only an operator can succeed with, not the holder of the admin token, or that need a password.
 OF_OPERATORS = {"POST /session", "DELETE /session", "PUT /session/password", "POST /tokens"}
+OF_OPERATORS |= {"PUT /session/face", "DELETE /session/face"}
 # Operations that this server refuses: a setting has its admin token.
 OF_OTHERS = {"POST /admin-token"}
 BEARER = f"Bearer {ADMIN_TOKEN}"
@@ -184,6 +185,10 @@ def create(server: ApiServer, kind: str, name: str, ids: Ids) -> str:
             return server.call("POST", f"{app}/keys", json={"kind": "jdcloud"})["accessKey"]
         case "operator":
             return server.call("POST", "/operators", json={**OPERATOR, "name": name, "role": "operator"})["id"]
+        case "faced":
+            operator = server.call("POST", "/operators", json={"name": name, "role": "viewer"})["id"]
+            server.call("PUT", f"/operators/{operator}/face", files={"file": PICTURES[0]})
+            return operator
         case "session":
             return server.call("POST", "/session", json=OPERATOR)["signIn"]["id"]
         case "token":
@@ -290,6 +295,8 @@ def insert_real(case: schemathesis.Case, ids: Ids) -> None:
     if found := REMOVES.fullmatch(case.operation.label):
         removed = found[found.lastindex]
         ids = ids | {removed: ids[f"spare {removed}"]}
+    if case.operation.label == "DELETE /operators/{operator}/face":
+        ids = ids | {"operator": ids["spare faced"]}
     if TAKES_PEOPLE.search(case.operation.label):
         ids = ids | {"person": ids["spare person"]}
     if kind := JOBS.get(case.operation.label):

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aicp_platform::{Area, Caller};
+use aicp_platform::{Area, Caller, Error, Refusal};
 use axum::http::Method;
 use utoipa::openapi::path::Operation as Described;
 use utoipa::openapi::{HttpMethod, OpenApi, RefOr};
@@ -14,6 +14,8 @@ pub(crate) const ADMINISTRATOR: &str = "administrator";
 /// Scope of operations that every caller may call who sees events.
 pub(crate) const EVENTS: &str = "events";
 
+/// Operation by which a session that a face alone opened may end itself.
+const SIGN_OUT: &str = "signOut";
 /// Media type of bodies with pictures.
 const FORM: &str = "multipart/form-data";
 /// Media type of archives.
@@ -95,11 +97,15 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// Checks that a caller may call the operation.
+    /// Checks that a caller may call the operation. A session that a face alone opened may not do what every other holder of
+    /// a token may do for themselves.
     ///
     /// # Errors
-    /// As [`Access::check`].
+    /// As [`Access::check`]; [`Refusal::PasswordWanted`].
     pub fn check(&self, caller: &Caller) -> Result<()> {
+        if caller.is_by_face() && self.access == Access::Token && !self.is_safe && self.id != SIGN_OUT {
+            return Err(Error::from(Refusal::PasswordWanted).into());
+        }
         self.access.check(caller, self.is_safe)
     }
 }

@@ -21,8 +21,8 @@ use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
     BASE, DOCS, about, accounts, apps, audit, bulk, engines, erasures, events, exports, faces, identification,
-    job_items, jobs, libraries, library_tags, moves, operators, overview, people, recognition, recognition_log,
-    secrets, session, setting_changes, statistics, system, webhooks,
+    job_items, jobs, libraries, library_tags, moves, operator_faces, operators, overview, people, recognition,
+    recognition_log, secrets, session, setting_changes, statistics, system, webhooks,
 };
 
 /// Name of the security scheme in the document.
@@ -54,6 +54,7 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(recognition_log::routes())
         .merge(apps::routes())
         .merge(operators::routes())
+        .merge(operator_faces::routes())
         .merge(session::routes())
         .merge(audit::routes())
         .merge(statistics::routes())

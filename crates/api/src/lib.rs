@@ -31,6 +31,7 @@ mod keys;
 mod libraries;
 mod library_tags;
 mod moves;
+mod operator_faces;
 mod operators;
 mod overview;
 mod pages;

@@ -1,6 +1,8 @@
 //! Operators: people who run the platform.
 
-use aicp_platform::{Caller, Error, Missing, NewOperator, OperatorChanges, OperatorInfo, OperatorRole, Platform};
+use aicp_platform::{
+    Caller, Error, Missing, NewOperator, OperatorChanges, OperatorInfo, OperatorRole, Platform, SignInPolicy,
+};
 use aicp_types::OperatorId;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -58,10 +60,39 @@ impl From<Role> for OperatorRole {
     }
 }
 
+/// How an operator signs in with the full role.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+enum Policy {
+    /// By password.
+    #[default]
+    Password,
+    /// By password and face together.
+    PasswordAndFace,
+}
+
+impl From<SignInPolicy> for Policy {
+    fn from(policy: SignInPolicy) -> Self {
+        match policy {
+            SignInPolicy::Password => Self::Password,
+            SignInPolicy::PasswordAndFace => Self::PasswordAndFace,
+        }
+    }
+}
+
+impl From<Policy> for SignInPolicy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Password => Self::Password,
+            Policy::PasswordAndFace => Self::PasswordAndFace,
+        }
+    }
+}
+
 /// An operator.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ShownOperator {
+pub(crate) struct ShownOperator {
     /// Id.
     #[schema(example = "1")]
     id: String,
@@ -74,6 +105,11 @@ struct ShownOperator {
     app_id: Option<String>,
     /// Whether the operator has a password.
     has_password: bool,
+    /// How the operator signs in.
+    sign_in: Policy,
+    /// Whether the operator has a face to sign in by. A face does not count any more once other models are in use: it must be
+    /// set anew.
+    has_face: bool,
     /// Whether the operator is locked out.
     disabled: bool,
     /// When the operator was created.
@@ -92,6 +128,8 @@ impl From<OperatorInfo> for ShownOperator {
             role: operator.role.into(),
             app_id: operator.app_id,
             has_password: operator.has_password,
+            sign_in: operator.sign_in.into(),
+            has_face: operator.has_face,
             disabled: operator.is_disabled,
             created_at: rfc3339(operator.created_at),
             updated_at: rfc3339(operator.updated_at),
@@ -99,20 +137,21 @@ impl From<OperatorInfo> for ShownOperator {
     }
 }
 
-/// Returns the revision of an operator; a new password is a change, too.
+/// Returns the revision of an operator; a new password or face is a change, too.
 fn revision(operator: &OperatorInfo) -> Revision {
-    Revision::of(&(operator.role, &operator.app_id, operator.is_disabled, operator.updated_at.get()))
+    let OperatorInfo { role, app_id, sign_in, has_face, is_disabled, updated_at, .. } = operator;
+    Revision::of(&(*role, app_id, *sign_in, *has_face, *is_disabled, updated_at.get()))
 }
 
-fn show(status: StatusCode, operator: OperatorInfo) -> Response {
+pub(crate) fn show(status: StatusCode, operator: OperatorInfo) -> Response {
     revision::tagged(status, revision(&operator), ShownOperator::from(operator))
 }
 
-async fn find(platform: &Platform, caller: &Caller, id: &str) -> Result<OperatorInfo> {
+pub(crate) async fn find(platform: &Platform, caller: &Caller, id: &str) -> Result<OperatorInfo> {
     Ok(platform.operator_of_id(caller, parse(id)?).await?)
 }
 
-fn parse(id: &str) -> Result<OperatorId> {
+pub(crate) fn parse(id: &str) -> Result<OperatorId> {
     Ok(OperatorId::parse(id).ok_or(Error::from(Missing::Operator))?)
 }
 
@@ -140,6 +179,9 @@ struct OperatorRequest {
     app_id: Option<String>,
     /// Password, of at least 15 characters; without one the operator can't sign in yet.
     password: Option<String>,
+    /// How the operator signs in. A new operator has no face yet, so only `password` is possible.
+    #[serde(default)]
+    sign_in: Policy,
 }
 
 /// Create an operator
@@ -151,8 +193,8 @@ async fn create_operator(
     Who(caller): Who,
     Json(wanted): Json<OperatorRequest>,
 ) -> Result<Response> {
-    let OperatorRequest { name, role, app_id, password } = wanted;
-    let new = NewOperator { name, role: role.into(), app_id, password };
+    let OperatorRequest { name, role, app_id, password, sign_in } = wanted;
+    let new = NewOperator { name, role: role.into(), app_id, password, sign_in: sign_in.into() };
     let operator = platform.create_operator(&caller, new).await?;
     let (location, revision) = (format!("/api/v1/operators/{}", operator.id), revision(&operator));
     Ok(revision::created(&location, revision, ShownOperator::from(operator)))
@@ -179,6 +221,8 @@ struct OperatorUpdate {
     app_id: Option<Option<String>>,
     /// A new password, of at least 15 characters. It ends all sessions of the operator.
     password: Option<String>,
+    /// How the operator signs in. `passwordAndFace` needs a face, and ends the operator's other sessions.
+    sign_in: Option<Policy>,
     /// Whether the operator is locked out.
     disabled: Option<bool>,
 }
@@ -199,8 +243,9 @@ async fn update_operator(
     Json(update): Json<OperatorUpdate>,
 ) -> Result<Response> {
     let wanted = revision::wanted(&headers)?;
-    let OperatorUpdate { role, app_id, password, disabled } = update;
-    let changes = OperatorChanges { role: role.map(Into::into), app_id, password, is_disabled: disabled };
+    let OperatorUpdate { role, app_id, password, sign_in, disabled } = update;
+    let (role, sign_in) = (role.map(Into::into), sign_in.map(Into::into));
+    let changes = OperatorChanges { role, app_id, password, sign_in, is_disabled: disabled };
     let admits = move |operator: &OperatorInfo| wanted.admits(&revision(operator));
     let changed = platform.update_operator(&caller, parse(&id)?, changes, admits).await?;
     Ok(show(StatusCode::OK, changed.ok_or_else(Problem::precondition_failed)?))

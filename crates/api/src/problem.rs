@@ -254,6 +254,10 @@ fn of_limit(limit: Limit) -> &'static str {
 fn of_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Engine { .. } => "engineRefused",
+        Refusal::FaceMissing => "faceMissing",
+        Refusal::FaceSignInOff => "faceSignInOff",
+        Refusal::FaceUnknown => "faceUnknown",
+        Refusal::FaceWanted => "faceWanted",
         Refusal::Forbidden => "forbidden",
         Refusal::JobState => "jobStateConflict",
         Refusal::LinksWouldBreak => "linksWouldBreak",
@@ -262,6 +266,7 @@ fn of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::NoRegistration => "registrationClosed",
         Refusal::NotLive => "notLive",
         Refusal::NotRecognisable(_) => "notRecognisable",
+        Refusal::PasswordWanted => "passwordWanted",
         Refusal::Quality(_) => "qualityTooLow",
         Refusal::SecretKeyChanged => "secretKeyChanged",
         Refusal::SecretSet(_) => "secretSet",
@@ -276,9 +281,14 @@ fn of_refusal(refusal: &Refusal) -> &'static str {
 
 fn status_of_refusal(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::Login => StatusCode::UNAUTHORIZED,
-        Refusal::Forbidden | Refusal::NoRegistration | Refusal::WrongPassword => StatusCode::FORBIDDEN,
-        Refusal::JobState
+        Refusal::FaceUnknown | Refusal::FaceWanted | Refusal::Login => StatusCode::UNAUTHORIZED,
+        Refusal::FaceSignInOff
+        | Refusal::Forbidden
+        | Refusal::NoRegistration
+        | Refusal::PasswordWanted
+        | Refusal::WrongPassword => StatusCode::FORBIDDEN,
+        Refusal::FaceMissing
+        | Refusal::JobState
         | Refusal::LinksWouldBreak
         | Refusal::SecretKeyChanged
         | Refusal::SecretSet(_)

@@ -64,8 +64,8 @@ impl From<KeyUses> for ShownSecretKeys {
 
 /// List the secret keys
 ///
-/// With the number of secrets that are sealed with each: tokens and keys of apps, secrets of webhooks, and answers that are kept
-/// for repeated requests.
+/// With the number of secrets that are sealed with each: tokens and keys of apps, secrets of webhooks, templates of operators'
+/// faces, and answers that are kept for repeated requests.
 #[utoipa::path(get, path = "/secret-keys", tag = tags::SYSTEM, security(("token" = ["administrator"])),
     responses((status = OK, description = "The keys", body = ShownSecretKeys)))]
 async fn list_secret_keys(State(platform): State<Platform>, Who(caller): Who) -> Result<axum::Json<ShownSecretKeys>> {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use aicp_platform::{Caller, NewSecret, OperatorInfo, OperatorToken, OperatorTokenKind, Origin, Platform};
+use aicp_platform::{Caller, NewSecret, NewSession, OperatorToken, OperatorTokenKind, Origin, Platform, SignInOffer};
+use aicp_requests::base64_text;
 use aicp_types::OperatorTokenId;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -26,6 +28,7 @@ const CSRF_HEADER: &str = "x-csrf-token";
 
 pub(crate) fn routes() -> OpenApiRouter<Platform> {
     OpenApiRouter::new()
+        .routes(routes!(get_sign_in))
         .routes(routes!(sign_in, get_session, sign_out))
         .routes(routes!(change_password))
         .routes(routes!(list_sessions))
@@ -73,7 +76,28 @@ pub(crate) fn caller(platform: &Platform, method: &Method, headers: &HeaderMap, 
     Ok(caller)
 }
 
-/// Who signs in: an operator by name and password, or the holder of the admin token.
+/// Ways to sign in that are open.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SignInWays {
+    /// Whether there is an operator who can sign in by password. Until then, only the holder of the admin token can.
+    is_set_up: bool,
+    /// Whether somebody can sign in by a face alone.
+    by_face: bool,
+}
+
+/// Get the ways to sign in
+///
+/// For everybody, without a token.
+#[utoipa::path(get, path = "/sign-in", tag = tags::OPERATORS,
+    responses((status = OK, description = "The ways that are open", body = SignInWays)))]
+async fn get_sign_in(State(platform): State<Platform>) -> axum::Json<SignInWays> {
+    let SignInOffer { is_set_up, by_face } = platform.sign_in_offer();
+    axum::Json(SignInWays { is_set_up, by_face })
+}
+
+/// Who signs in: an operator by name and password, by these and a face, or by a face with or without a name; or the holder
+/// of the admin token.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"name": "ada", "password": "a long pass phrase"}))]
@@ -82,8 +106,15 @@ struct Credentials {
     name: Option<String>,
     /// Password of the operator.
     password: Option<String>,
-    /// The admin token, instead of name and password.
+    /// Picture of the operator's face in base64. The whole request has at most 1 MiB.
+    face: Option<String>,
+    /// The admin token, instead of all others.
     admin_token: Option<String>,
+}
+
+fn picture(name: &str, text: &str) -> Result<Bytes> {
+    let decoded = base64_text::decode(&base64_text::cleaned(text)).filter(|picture| !picture.is_empty());
+    decoded.ok_or_else(|| Problem::field(name, "must be a picture in base64"))
 }
 
 /// Who calls, and by which session or token.
@@ -93,14 +124,19 @@ struct ShownSession {
     /// Who calls, as logs name them.
     #[schema(example = "operator:ada")]
     caller: String,
-    /// Role of an operator; `admin` also for the holder of the admin token; `null` for an app.
+    /// Role of an operator; `admin` also for the holder of the admin token; `null` for an app. A session that a face alone
+    /// opened has the role `viewer`, whatever the operator's is.
     role: Option<Role>,
+    /// Whether a face alone opened the session. It can't change passwords and faces, make tokens and end sessions either.
+    by_face: bool,
     /// App that the caller acts for.
     app_id: String,
     /// Whether the caller sees all apps.
     sees_all_apps: bool,
     /// Id of the operator.
     operator_id: Option<String>,
+    /// Whether the operator has a face to sign in by.
+    has_face: bool,
     /// The session or token; `null` for the admin token and for tokens of apps.
     sign_in: Option<ShownSignIn>,
     /// What requests by cookie that change something send in `X-CSRF-Token`; `null` without a cookie.
@@ -110,12 +146,15 @@ struct ShownSession {
 impl ShownSession {
     fn of(platform: &Platform, caller: &Caller, secret: Option<&str>) -> Self {
         let role = if caller.is_administrator() { Some(Role::Admin) } else { caller.operator_role().map(Role::from) };
+        let operator = platform.operator_who_calls(caller);
         Self {
             caller: caller.name().to_owned(),
             role,
+            by_face: caller.is_by_face(),
             app_id: caller.app_id().to_owned(),
             sees_all_apps: caller.sees_all_apps(),
-            operator_id: platform.operator_who_calls(caller).map(|OperatorInfo { id, .. }| id.to_string()),
+            operator_id: operator.as_ref().map(|operator| operator.id.to_string()),
+            has_face: operator.is_some_and(|operator| operator.has_face),
             sign_in: platform.sign_in_of(caller).map(|token| ShownSignIn::new(token, caller)),
             csrf_token: secret.map(|secret| platform.csrf_token(secret)),
         }
@@ -134,6 +173,8 @@ struct ShownSignIn {
     operator_id: Option<String>,
     /// Address that it was made from.
     address: Option<String>,
+    /// Whether a face alone opened the session.
+    by_face: bool,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
@@ -152,6 +193,7 @@ impl ShownSignIn {
             name: made.name,
             operator_id: made.operator_id.map(|id| id.to_string()),
             address: made.address,
+            by_face: made.by_face,
             created_at: rfc3339(made.created_at),
             expires_at: rfc3339(made.expires_at),
             is_current: caller.calls_by(id),
@@ -162,7 +204,8 @@ impl ShownSignIn {
 /// Sign in
 ///
 /// Opens a session, whose cookie the answer sets. Requests by cookie that change something must send `csrfToken` in the
-/// header `X-CSRF-Token`.
+/// header `X-CSRF-Token`. The code `faceWanted` says that name and password are right, and that the operator signs in with a
+/// face as well: send all three. A face without a password opens a session that may only look.
 #[utoipa::path(post, path = "/session", tag = tags::OPERATORS, request_body = Credentials,
     responses((status = OK, description = "The session", body = ShownSession, headers(("Set-Cookie" = String)))))]
 async fn sign_in(
@@ -173,14 +216,14 @@ async fn sign_in(
     Json(credentials): Json<Credentials>,
 ) -> Result<Response> {
     let program = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let NewSecret { secret, .. } = match credentials {
-        Credentials { name: Some(name), password: Some(password), admin_token: None } => {
-            platform.sign_in(&name, password, origin, program, rules.life).await?
-        }
-        Credentials { name: None, password: None, admin_token: Some(token) } => {
-            platform.sign_in_with_admin_token(&token, origin, program, rules.life).await?
-        }
-        _ => return Err(Problem::field("name", "name and password are wanted, or adminToken alone")),
+    let new = NewSession { origin, program: program.to_owned(), life: rules.life };
+    let Credentials { name, password, face, admin_token } = credentials;
+    let face = face.map(|face| picture("face", &face)).transpose()?;
+    let NewSecret { secret, .. } = match (name, password, face, admin_token) {
+        (Some(name), Some(password), face, None) => platform.sign_in(&name, password, face, new).await?,
+        (name, None, Some(face), None) => platform.sign_in_by_face(name.as_deref(), face, new).await?,
+        (None, None, None, Some(token)) => platform.sign_in_with_admin_token(&token, new).await?,
+        _ => return Err(Problem::field("name", "name and password are wanted, or face, or adminToken alone")),
     };
     let caller = platform.caller_of_operator_token(OperatorTokenKind::Session, &secret)?;
     let mut response = axum::Json(ShownSession::of(&platform, &caller, Some(&secret))).into_response();

@@ -1,5 +1,7 @@
 //! The engine that runs in this process.
 
+mod probe;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;

@@ -53,6 +53,8 @@ pub(crate) struct SignIn {
     /// `None`: the holder of the admin token.
     pub operator_id: Option<OperatorId>,
     pub token_id: OperatorTokenId,
+    /// Whether a face alone opened the session.
+    pub by_face: bool,
 }
 
 /// What is known of a call, shared by all callers that are made for it.
@@ -84,8 +86,10 @@ impl Caller {
         Self::new(app_id, Areas::ALL, Role::Local, "command-line")
     }
 
-    /// Makes an operator who signed in. Without an app of their own they act for [`ADMIN_APP`] and see all apps.
+    /// Makes an operator who signed in. Without an app of their own they act for [`ADMIN_APP`] and see all apps. A face alone
+    /// makes a viewer of everybody.
     pub(crate) fn signed_in(name: &str, role: OperatorRole, app_id: Option<&str>, sign_in: SignIn) -> Self {
+        let role = if sign_in.by_face { OperatorRole::Viewer } else { role };
         // Templates leave the platform only for who administers it, and for apps that were granted them.
         let areas = if role == OperatorRole::Admin { Areas::ALL } else { Areas::ALL.without(Area::Templates) };
         let role = Role::Operator { role, sees_all: app_id.is_none() };
@@ -123,12 +127,34 @@ impl Caller {
         self.sign_in
     }
 
+    /// Returns the session or token of an operator who gave more than a face.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`] if nobody signed in; [`Refusal::PasswordWanted`].
+    pub(crate) fn full_sign_in(&self) -> Result<SignIn> {
+        self.refuse_face_alone()?;
+        self.sign_in.ok_or(Refusal::Forbidden.into())
+    }
+
+    /// Checks that the call is not made by a session that a face alone opened.
+    ///
+    /// # Errors
+    /// [`Refusal::PasswordWanted`].
+    pub(crate) fn refuse_face_alone(&self) -> Result<()> {
+        if self.is_by_face() { Err(Refusal::PasswordWanted.into()) } else { Ok(()) }
+    }
+
+    /// Whether the call is made by a session that a face alone opened.
+    pub fn is_by_face(&self) -> bool {
+        self.sign_in.is_some_and(|sign_in| sign_in.by_face)
+    }
+
     /// Whether the call is made by this session or token of an operator.
     pub fn calls_by(&self, token_id: OperatorTokenId) -> bool {
         self.sign_in.is_some_and(|sign_in| sign_in.token_id == token_id)
     }
 
-    /// Returns the role of an operator who signed in.
+    /// Returns the role of an operator who signed in; by a face alone at most [`OperatorRole::Viewer`].
     pub fn operator_role(&self) -> Option<OperatorRole> {
         match self.role {
             Role::Operator { role, .. } => Some(role),

@@ -11,7 +11,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash}
 use argon2::{Algorithm, Argon2, Params, Version};
 use bytes::Bytes;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::backend::AddedFace;
 use crate::engines::BUILTIN;
@@ -31,6 +31,8 @@ const LOGIN_LIBRARY: &str = "\u{1}console";
 const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3600);
 /// Maximum number of passwords hashed concurrently: argon2id takes 19 MiB and 2 passes each (OWASP's first choice).
 const MAX_CONCURRENT_HASHES: usize = 2;
+/// Maximum number of pictures of operators who sign in by a face alone that are looked at concurrently.
+const MAX_CONCURRENT_LOOKS: usize = 2;
 /// Number of keys of a throttle above which idle ones are evicted.
 const MAX_IDLE_KEYS: usize = 10_000;
 /// Maximum length of a password in bytes.
@@ -62,10 +64,11 @@ pub struct Session {
     pub life: Duration,
 }
 
-/// Limits login attempts by address and by user name, and the number of concurrent password hashes.
+/// Limits login attempts by address and by user name, and the numbers of concurrent password hashes and looks at faces.
 pub(crate) struct LoginThrottle {
     counts: ArcSwapOption<Attempts>,
     hashing: Arc<Semaphore>,
+    looking: Semaphore,
 }
 
 /// Attempts of a minute, under one limit.
@@ -77,11 +80,23 @@ struct Attempts {
 
 impl Default for LoginThrottle {
     fn default() -> Self {
-        Self { counts: ArcSwapOption::empty(), hashing: Arc::new(Semaphore::new(MAX_CONCURRENT_HASHES)) }
+        Self {
+            counts: ArcSwapOption::empty(),
+            hashing: Arc::new(Semaphore::new(MAX_CONCURRENT_HASHES)),
+            looking: Semaphore::new(MAX_CONCURRENT_LOOKS),
+        }
     }
 }
 
 impl LoginThrottle {
+    /// Admits a look at the face of an operator who signs in by it alone.
+    ///
+    /// # Errors
+    /// [`Error::Busy`].
+    pub(crate) fn admit_look(&self) -> Result<SemaphorePermit<'_>> {
+        self.looking.try_acquire().map_err(|_| Error::Busy)
+    }
+
     /// Returns the attempts under this limit. They are counted anew when it changes.
     fn attempts(&self, per_minute: NonZeroU32) -> Arc<Attempts> {
         if let Some(known) = self.counts.load_full().filter(|known| known.per_minute == per_minute) {

@@ -198,6 +198,18 @@ pub enum Refusal {
         /// The engine's message.
         text: String,
     },
+    /// The operator must have a face, as long as one is wanted at the sign-in.
+    #[error("the sign-in by password and face needs a face that can be recognised")]
+    FaceMissing,
+    /// The sign-in by a face alone is switched off.
+    #[error("sign-in by a face alone is switched off")]
+    FaceSignInOff,
+    /// The face is not that of an operator who may sign in.
+    #[error("the face is not recognised")]
+    FaceUnknown,
+    /// The password is right, and a face is wanted with it.
+    #[error("this operator signs in by password and face together: the face is missing")]
+    FaceWanted,
     /// The role of the caller does not allow it.
     #[error("only the administrator may do this")]
     Forbidden,
@@ -224,6 +236,9 @@ pub enum Refusal {
     /// The face is not recognisable, or not certain enough to be a face; it was not enrolled.
     #[error("the face is not recognisable: {0}")]
     NotRecognisable(aicp_backends::Unrecognisable),
+    /// A face alone opened the session.
+    #[error("a face alone opened this session: sign in with the password for that")]
+    PasswordWanted,
     /// The picture fails the quality control.
     #[error("the picture is not good enough: {0}")]
     Quality(QualityFault),

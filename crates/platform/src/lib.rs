@@ -108,7 +108,9 @@ pub use live_settings::{
 };
 pub use minutes::MinuteOfCalls;
 pub use numbers::Numbers;
-pub use operators::{NewOperator, NewSecret, OperatorChanges, OperatorInfo, OperatorRole};
+pub use operators::{
+    NewOperator, NewSecret, NewSession, OperatorChanges, OperatorInfo, OperatorRole, SignInOffer, SignInPolicy,
+};
 pub use outbox::{EngineHealth, HealthCheck, OutboxEntry};
 pub use people::{
     EnrolOptions, Enrolled, Enrolment, FaceKey, KnownPerson, LastFace, LibraryKey, MissingLibrary, MissingPerson,

@@ -17,7 +17,7 @@ use crate::background::run_detached;
 use crate::secrets::{MasterKey, MasterKeys, Vault, new_token};
 use crate::{
     ADMIN_APP, Act, Caller, Error, Internal, JobKind, Limit, Platform, Refusal, Result, idempotency, jobs, keys,
-    webhooks,
+    operators, webhooks,
 };
 
 /// Maximum number of master keys: each secret is tried with all of them.
@@ -337,6 +337,7 @@ pub(crate) fn owner_of(secret: &SealedSecret) -> String {
         SealedKind::KeySecret => keys::seal_name(&secret.first, &secret.second),
         SealedKind::WebhookSecret => webhooks::sealed_for(&secret.second),
         SealedKind::Answer => idempotency::sealed_for(&secret.first, &secret.second),
+        SealedKind::OperatorFace => operators::sealed_for(&secret.first),
     }
 }
 

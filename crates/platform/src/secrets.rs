@@ -220,7 +220,12 @@ impl Vault {
 
     /// Encrypts a secret with the current key; it can only be decrypted for the same owner.
     pub fn seal(&self, owner: &str, secret: &str) -> Result<Vec<u8>> {
-        self.ring.load().current.seal(owner, secret.as_bytes())
+        self.seal_bytes(owner, secret.as_bytes())
+    }
+
+    /// Encrypts bytes as [`Vault::seal`] does a text.
+    pub fn seal_bytes(&self, owner: &str, secret: &[u8]) -> Result<Vec<u8>> {
+        self.ring.load().current.seal(owner, secret)
     }
 
     /// Decrypts a secret.
@@ -228,9 +233,16 @@ impl Vault {
     /// # Errors
     /// [`Internal::Sealed`] if the secret was sealed with no key of ours or for another owner, or was changed since.
     pub fn open(&self, owner: &str, sealed: &[u8]) -> Result<String> {
+        String::from_utf8(self.open_bytes(owner, sealed)?).map_err(|_| Internal::Sealed.into())
+    }
+
+    /// Decrypts bytes.
+    ///
+    /// # Errors
+    /// As [`Vault::open`].
+    pub fn open_bytes(&self, owner: &str, sealed: &[u8]) -> Result<Vec<u8>> {
         let ring = self.ring.load();
-        let secret = ring.all().find_map(|key| key.open(owner, sealed)).ok_or(Internal::Sealed)?;
-        String::from_utf8(secret).map_err(|_| Internal::Sealed.into())
+        Ok(ring.all().find_map(|key| key.open(owner, sealed)).ok_or(Internal::Sealed)?)
     }
 
     /// Returns the id of the key with which a secret was sealed; `None` if no key opens it.

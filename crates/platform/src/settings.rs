@@ -139,12 +139,18 @@ settings! {
 }
 
 settings! {
-    /// Console users.
+    /// Console users, and the sign-in of operators.
     pub struct Console {
-        /// Liveness check of faces at login: `none`, `low`, `normal` or `high`.
+        /// Whether operators may sign in by a face alone, for a session that only looks. Nobody can before an operator has a
+        /// face. A face beside the password is asked for in any case.
+        #[applies(at_once)]
+        face_sign_in: bool = true,
+        /// Liveness check of faces at login and sign-in, and of the faces that operators get: `none`, `low`, `normal` or
+        /// `high`.
         #[applies(at_once)]
         login_liveness: Control = Control::Normal,
-        /// Login and registration attempts per minute, for each address (IPv6: for each /64) and for each user name.
+        /// Login and registration attempts per minute, for each address (IPv6: for each /64) and for each user name; also of all
+        /// operators together who sign in by a face alone.
         #[applies(at_once)]
         attempts_per_minute: NonZeroU32 = NonZeroU32::MIN.saturating_add(29),
         /// Who may register (10.1): `off`, `admin` (with the admin token in the header `token`) or `open`. Unset: `open`

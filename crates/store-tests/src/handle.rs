@@ -1,6 +1,7 @@
 //! A store with a method per statement, for short cases.
 
 mod jobs;
+mod operators;
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -186,11 +187,6 @@ impl Handle {
     pub async fn directory_entries(&self, library: LibraryId, public_ids: &[PublicId]) -> Result<Vec<DirectoryEntry>> {
         let entries = self.0.rows().await?.directory_entries(library, public_ids).await?;
         Ok(entries.into_iter().map(|(_, entry)| entry).collect())
-    }
-
-    /// Writes an operator as a whole.
-    pub async fn write_operator(&self, operator: Operator) -> Result<()> {
-        self.0.write(move |tx| Box::pin(async move { tx.write_operator(&operator).await })).await
     }
 
     /// Creates an app, unless it exists.

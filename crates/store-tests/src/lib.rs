@@ -183,6 +183,7 @@ macro_rules! suite {
             operators {
                 operators_are_kept_and_have_names_of_their_own
                 tokens_end_with_their_operator_and_their_time
+                a_face_is_sealed_anew_and_goes_with_its_operator
                 acts_are_chained_and_found
             }
             outbox {

@@ -63,12 +63,12 @@ pub use model::{
     JobItemState, JobRow, JobState, Kept, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter,
     LogFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewDelivery, NewEvent, NewFace, NewJob,
     NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch, NewSettingChange,
-    NewTemplate, NewWebhook, OffsetPeriod, Operator, OperatorToken, OperatorTokenKind, Other, OutboxAction,
-    OutboxCount, OutboxFilter, OutboxRow, Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder,
-    PicturedFace, Profile, Quota, RangePart, RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter,
-    RecognitionLogging, RecognitionMatch, RelatedFilter, SealedKind, SealedSecret, Sequences, SettingChange, Solution,
-    StoredApp, StoredSetting, SumUnit, SyncRelation, TakenIds, TemplateRow, TemplatesRead, UsedSignature, UserIds,
-    Webhook,
+    NewTemplate, NewWebhook, OffsetPeriod, Operator, OperatorFace, OperatorToken, OperatorTokenKind, Other,
+    OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Person, PersonChanges, PersonFilter, PersonKeys,
+    PersonOrder, PicturedFace, Profile, Quota, RangePart, RecognisedFace, RecognisedPerson, Recognition,
+    RecognitionFilter, RecognitionLogging, RecognitionMatch, RelatedFilter, SealedKind, SealedSecret, Sequences,
+    SettingChange, Solution, StoredApp, StoredSetting, SumUnit, SyncRelation, TakenIds, TemplateRow, TemplatesRead,
+    UsedSignature, UserIds, Webhook,
 };
 pub use pictures::{PictureName, md5_hex, picture_key};
 pub use rows::Rows;

@@ -40,7 +40,7 @@ pub use self::{
     jobs::{JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob},
     keys::{Key, KeyUsage, NewKey, UsedSignature},
     lists::{AppFilter, GrantState, LibraryFilter, PersonFilter, PersonOrder},
-    operators::{NewOperatorToken, Operator, OperatorToken, OperatorTokenKind},
+    operators::{NewOperatorToken, Operator, OperatorFace, OperatorToken, OperatorTokenKind},
     outbox::{OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Solution},
     quotas::{AppQuota, Quota},
     recognitions::{

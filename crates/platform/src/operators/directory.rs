@@ -81,7 +81,8 @@ impl OperatorDirectory {
         if token.made.expires_at <= now {
             return Err(TokenError::Expired);
         }
-        let sign_in = SignIn { operator_id: token.made.operator_id, token_id: token.id };
+        let made = &token.made;
+        let sign_in = SignIn { operator_id: made.operator_id, token_id: token.id, by_face: made.by_face };
         let Some(operator_id) = token.made.operator_id else { return Ok(Caller::signed_in_administrator(sign_in)) };
         let operator = table.operators.get(&operator_id).filter(|operator| !operator.is_disabled);
         let operator = operator.ok_or(TokenError::Unknown)?;
@@ -92,6 +93,11 @@ impl OperatorDirectory {
     /// with it.
     pub fn hash_of_administrator(admin: &TokenHash, secret: &str) -> TokenHash {
         TokenHash::of(&format!("{} {secret}", hex::encode(admin.bytes())))
+    }
+
+    /// Whether an operator who is not locked out meets a condition.
+    pub fn has(&self, condition: impl Fn(&Operator) -> bool) -> bool {
+        self.table.load().operators.values().any(|operator| !operator.is_disabled && condition(operator))
     }
 
     pub fn operator(&self, id: OperatorId) -> Option<Arc<Operator>> {

@@ -5,6 +5,7 @@ mod exports;
 mod fixture;
 mod gates;
 mod members;
+mod operators;
 mod races;
 mod recognition;
 mod tenants;

@@ -1,12 +1,15 @@
 //! Operators, their sessions and tokens, and the audit log.
 
+use std::sync::{Arc, Mutex};
+
 use aicp_store::{
-    Act, AuditEntry, AuditFilter, Error, FIRST_AUDIT_HASH, NewOperatorToken, Operator, OperatorTokenKind,
+    Act, AuditEntry, AuditFilter, Change, Error, FIRST_AUDIT_HASH, NewOperatorToken, Observer, Operator, OperatorFace,
+    OperatorTokenKind, SealedKind, SealedSecret,
 };
-use aicp_types::{AuditId, OperatorId, UnixMillis};
+use aicp_types::{AuditId, OperatorId, Sequence, UnixMillis};
 
 use crate::Harness;
-use crate::fixture::{APP, Fixture};
+use crate::fixture::{APP, Fixture, algorithm};
 
 fn operator(name: &str) -> Operator {
     Operator {
@@ -15,6 +18,8 @@ fn operator(name: &str) -> Operator {
         role: "viewer".to_owned(),
         app_id: Some(APP.to_owned()),
         password_hash: Some("hash".to_owned()),
+        sign_in: "password".to_owned(),
+        face: None,
         is_disabled: false,
         created_at: UnixMillis::new(10),
         updated_at: UnixMillis::new(10),
@@ -28,6 +33,7 @@ fn token(operator_id: Option<OperatorId>, byte: u8, expires_at: i64) -> NewOpera
         hash: [byte; 32],
         name: "report".to_owned(),
         address: Some("192.0.2.1".to_owned()),
+        by_face: false,
         created_at: UnixMillis::new(20),
         expires_at: UnixMillis::new(expires_at),
     }
@@ -54,6 +60,8 @@ pub async fn operators_are_kept_and_have_names_of_their_own(harness: Box<dyn Har
         role: "admin".to_owned(),
         app_id: None,
         password_hash: None,
+        sign_in: "passwordAndFace".to_owned(),
+        face: Some(face(b"sealed")),
         is_disabled: true,
         updated_at: UnixMillis::new(11),
         ..eve
@@ -71,8 +79,9 @@ pub async fn tokens_end_with_their_operator_and_their_time(harness: Box<dyn Harn
     let ada = f.store.create_operator(operator("ada")).await.expect("created").id;
     let first = f.store.create_operator_token(token(Some(ada), 1, 100)).await.expect("created");
     let second = f.store.create_operator_token(token(Some(ada), 2, 200)).await.expect("created");
-    let session = NewOperatorToken { kind: OperatorTokenKind::Session, ..token(None, 3, 300) };
+    let session = NewOperatorToken { kind: OperatorTokenKind::Session, by_face: true, ..token(None, 3, 300) };
     let session = f.store.create_operator_token(session).await.expect("created");
+    assert!(session.made.by_face);
     assert_eq!(first.made, token(Some(ada), 1, 100));
     let alive = async |now| f.store.operator_tokens(UnixMillis::new(now)).await.expect("read");
     assert_eq!(alive(99).await, [first.clone(), second.clone(), session.clone()]);
@@ -88,6 +97,58 @@ pub async fn tokens_end_with_their_operator_and_their_time(harness: Box<dyn Harn
     assert!(matches!(f.store.delete_operator_token(session.id).await, Err(Error::NotFound)));
     f.store.delete_operator(ada).await.expect("deleted");
     assert_eq!(alive(0).await, [late]);
+}
+
+/// The operators that the observer was told of, and their faces.
+#[derive(Default)]
+struct Faces(Mutex<Vec<(OperatorId, Option<OperatorFace>)>>);
+
+impl Observer for Faces {
+    fn committed(&self, _: Sequence, changes: &[Change]) {
+        let mut told = self.0.lock().expect("not poisoned");
+        for change in changes {
+            let Change::OperatorChanged { operator_id, operator: Some(operator) } = change else { continue };
+            told.push((*operator_id, operator.face.clone()));
+        }
+    }
+}
+
+pub async fn a_face_is_sealed_anew_and_goes_with_its_operator(harness: Box<dyn Harness>) {
+    let told = Arc::<Faces>::default();
+    let f = Fixture::observed(harness, told.clone()).await;
+    let ada = f.store.create_operator(operator("ada")).await.expect("created");
+    let eve = Operator { face: Some(face(b"eve's")), ..operator("eve") };
+    let eve = f.store.create_operator(eve).await.expect("created");
+    let secret = |sealed: &[u8]| SealedSecret {
+        kind: SealedKind::OperatorFace,
+        first: eve.id.to_string(),
+        second: String::new(),
+        sealed: sealed.to_vec(),
+    };
+    let sealed = f.store.sealed(SealedKind::OperatorFace).await.expect("read");
+    assert_eq!(sealed, [secret(b"eve's")], "ada has no face");
+    assert_eq!(f.store.rows().await.expect("rows").sealed_count().await.expect("read"), 1);
+    assert!(!format!("{eve:?}").contains("101"), "the bytes are not shown");
+
+    told.0.lock().expect("not poisoned").clear();
+    f.store.reseal(secret(b"anew")).await.expect("written");
+    assert_eq!(*told.0.lock().expect("not poisoned"), [(eve.id, Some(face(b"anew")))]);
+    let resealed = Operator { face: Some(face(b"anew")), ..eve.clone() };
+    let f = f.reopen().await;
+    assert_eq!(f.store.operators().await.expect("read"), [ada.clone(), resealed.clone()]);
+
+    // Who lost the face meanwhile gets none.
+    f.store.write_operator(Operator { face: None, ..resealed }).await.expect("written");
+    f.store.reseal(secret(b"late")).await.expect("written");
+    assert_eq!(f.store.operators().await.expect("read"), [ada.clone(), Operator { face: None, ..eve.clone() }]);
+    f.store.write_operator(Operator { face: Some(face(b"ada's")), ..ada.clone() }).await.expect("written");
+    assert_eq!(f.store.sealed(SealedKind::OperatorFace).await.expect("read").len(), 1);
+    f.store.delete_operator(ada.id).await.expect("deleted");
+    assert_eq!(f.store.sealed(SealedKind::OperatorFace).await.expect("read"), []);
+}
+
+fn face(sealed: &[u8]) -> OperatorFace {
+    OperatorFace { algorithm: algorithm("1"), sealed: sealed.to_vec() }
 }
 
 fn act(actor: &str, action: &str, at: i64) -> Act {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use aicp_types::{OperatorId, OperatorTokenId, UnixMillis};
 
-use super::Redacted;
+use super::{Algorithm, Redacted};
 
 /// A person who runs the platform. `Debug` omits the password's hash.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub struct Operator {
     pub app_id: Option<String>,
     /// Hash of the password; `None`: no sign-in by password.
     pub password_hash: Option<String>,
+    /// How the operator signs in; opaque here.
+    pub sign_in: String,
+    /// Face to sign in by.
+    pub face: Option<OperatorFace>,
     /// Whether the operator is locked out.
     pub is_disabled: bool,
     /// When the operator was created.
@@ -29,17 +33,35 @@ pub struct Operator {
 
 impl fmt::Debug for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, name, role, app_id, password_hash, is_disabled, created_at, updated_at } = self;
+        let Self { id, name, role, app_id, password_hash, sign_in, face, is_disabled, created_at, updated_at } = self;
         f.debug_struct("Operator")
             .field("id", id)
             .field("name", name)
             .field("role", role)
             .field("app_id", app_id)
             .field("password_hash", &password_hash.as_ref().map(|_| Redacted))
+            .field("sign_in", sign_in)
+            .field("face", face)
             .field("is_disabled", is_disabled)
             .field("created_at", created_at)
             .field("updated_at", updated_at)
             .finish()
+    }
+}
+
+/// The face of an operator. `Debug` omits the template.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OperatorFace {
+    /// Algorithm of the template.
+    pub algorithm: Algorithm,
+    /// The template, encrypted by the caller; opaque here.
+    pub sealed: Vec<u8>,
+}
+
+impl fmt::Debug for OperatorFace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { algorithm, sealed: _ } = self;
+        f.debug_struct("OperatorFace").field("algorithm", algorithm).field("sealed", &Redacted).finish()
     }
 }
 
@@ -65,6 +87,8 @@ pub struct NewOperatorToken {
     pub name: String,
     /// Address from which it was made.
     pub address: Option<String>,
+    /// Whether a face alone opened the session.
+    pub by_face: bool,
     /// When it was made.
     pub created_at: UnixMillis,
     /// When it expires.
@@ -73,13 +97,14 @@ pub struct NewOperatorToken {
 
 impl fmt::Debug for NewOperatorToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operator_id, kind, hash: _, name, address, created_at, expires_at } = self;
+        let Self { operator_id, kind, hash: _, name, address, by_face, created_at, expires_at } = self;
         f.debug_struct("NewOperatorToken")
             .field("operator_id", operator_id)
             .field("kind", kind)
             .field("hash", &Redacted)
             .field("name", name)
             .field("address", address)
+            .field("by_face", by_face)
             .field("created_at", created_at)
             .field("expires_at", expires_at)
             .finish()

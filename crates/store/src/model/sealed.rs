@@ -15,11 +15,13 @@ pub enum SealedKind {
     WebhookSecret,
     /// Answer to a request with an idempotency key. `first`: owner of the request, `second`: the key.
     Answer,
+    /// Template of an operator's face. `first`: row id of the operator.
+    OperatorFace,
 }
 
 impl SealedKind {
     /// All kinds, in the order in which they are listed.
-    pub const ALL: [Self; 4] = [Self::AppToken, Self::KeySecret, Self::WebhookSecret, Self::Answer];
+    pub const ALL: [Self; 5] = [Self::AppToken, Self::KeySecret, Self::WebhookSecret, Self::Answer, Self::OperatorFace];
 }
 
 /// A sealed secret. `Debug` omits it.

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use aicp_types::{OperatorId, OperatorTokenId, UnixMillis};
 
-use crate::sql::{self, DatabaseError, FromRow, Row};
-use crate::{Change, Error, NewOperatorToken, Operator, OperatorToken, OperatorTokenKind, Result, Rows, Tx};
+use crate::sql::{self, DatabaseError, FromRow, Query, Row};
+use crate::{
+    Algorithm, Change, Error, NewOperatorToken, Operator, OperatorFace, OperatorToken, OperatorTokenKind, Result, Rows,
+    Tx,
+};
 
 impl Rows<'_> {
     /// Returns all operators, in order of creation.
@@ -39,8 +42,9 @@ impl Tx {
     /// [`Error::Exists`] if the name is taken; [`Error::NotFound`] if there is no such app.
     pub async fn create_operator(&mut self, new: Operator) -> Result<Operator> {
         let query = sql::query_as(
-            "INSERT INTO operator (name, role, app_id, password_hash, is_disabled, created, updated)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
+            "INSERT INTO operator (name, role, app_id, password_hash, is_disabled, created, updated, sign_in,
+                face_algorithm, face_provider, face_version, face_sealed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              ON CONFLICT (name) DO NOTHING RETURNING *",
         )
         .bind(new.name)
@@ -49,7 +53,9 @@ impl Tx {
         .bind(new.password_hash)
         .bind(new.is_disabled)
         .bind(new.created_at)
-        .bind(new.updated_at);
+        .bind(new.updated_at)
+        .bind(new.sign_in);
+        let query = bind_face(query, new.face.as_ref());
         let created: Option<Operator> = query.fetch_optional(&mut *self.db).await.map_err(missing_app)?;
         let created = created.ok_or(Error::Exists)?;
         self.operator_changed(&created);
@@ -66,7 +72,8 @@ impl Tx {
             return Err(Error::Exists);
         }
         let query = sql::query(
-            "UPDATE operator SET name = $2, role = $3, app_id = $4, password_hash = $5, is_disabled = $6, updated = $7
+            "UPDATE operator SET name = $2, role = $3, app_id = $4, password_hash = $5, is_disabled = $6, updated = $7,
+                sign_in = $8, face_algorithm = $9, face_provider = $10, face_version = $11, face_sealed = $12
              WHERE id = $1",
         )
         .bind(operator.id)
@@ -75,7 +82,9 @@ impl Tx {
         .bind(&operator.app_id)
         .bind(&operator.password_hash)
         .bind(operator.is_disabled)
-        .bind(operator.updated_at);
+        .bind(operator.updated_at)
+        .bind(&operator.sign_in);
+        let query = bind_face(query, operator.face.as_ref());
         if query.execute(&mut *self.db).await.map_err(missing_app)?.rows_affected() == 0 {
             return Err(Error::NotFound);
         }
@@ -104,8 +113,8 @@ impl Tx {
         let query = sql::query("DELETE FROM operator_token WHERE expires <= $1");
         query.bind(new.created_at).execute(&mut *self.db).await?;
         let query = sql::query_as(
-            "INSERT INTO operator_token (operator_id, kind, hash, name, address, created, expires)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *",
+            "INSERT INTO operator_token (operator_id, kind, hash, name, address, created, expires, by_face)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *",
         )
         .bind(new.operator_id)
         .bind(kind_name(new.kind))
@@ -113,7 +122,8 @@ impl Tx {
         .bind(new.name)
         .bind(new.address)
         .bind(new.created_at)
-        .bind(new.expires_at);
+        .bind(new.expires_at)
+        .bind(new.by_face);
         let created: OperatorToken = query.fetch_one(&mut *self.db).await.map_err(missing_app)?;
         self.announce(Change::OperatorTokenChanged { token_id: created.id, token: Some(Arc::new(created.clone())) });
         Ok(created)
@@ -132,10 +142,19 @@ impl Tx {
         Ok(())
     }
 
-    fn operator_changed(&mut self, operator: &Operator) {
+    pub(super) fn operator_changed(&mut self, operator: &Operator) {
         let operator = Arc::new(operator.clone());
         self.announce(Change::OperatorChanged { operator_id: operator.id, operator: Some(operator) });
     }
+}
+
+/// Binds the columns of a face.
+fn bind_face<T>(query: Query<T>, face: Option<&OperatorFace>) -> Query<T> {
+    query
+        .bind(face.map(|face| face.algorithm.name.as_str()))
+        .bind(face.map(|face| face.algorithm.provider.as_str()))
+        .bind(face.map(|face| face.algorithm.version.as_str()))
+        .bind(face.map(|face| face.sealed.as_slice()))
 }
 
 fn missing_app(e: DatabaseError) -> Error {
@@ -157,11 +176,23 @@ impl FromRow for Operator {
             role: row.try_get("role")?,
             app_id: row.try_get("app_id")?,
             password_hash: row.try_get("password_hash")?,
+            sign_in: row.try_get("sign_in")?,
+            face: face_of(row)?,
             is_disabled: row.try_get("is_disabled")?,
             created_at: row.try_get("created")?,
             updated_at: row.try_get("updated")?,
         })
     }
+}
+
+fn face_of(row: &Row) -> sql::Result<Option<OperatorFace>> {
+    let Some(sealed) = row.try_get::<Option<Vec<u8>>, _>("face_sealed")? else { return Ok(None) };
+    let algorithm = Algorithm {
+        name: row.try_get("face_algorithm")?,
+        provider: row.try_get("face_provider")?,
+        version: row.try_get("face_version")?,
+    };
+    Ok(Some(OperatorFace { algorithm, sealed }))
 }
 
 impl FromRow for OperatorToken {
@@ -175,6 +206,7 @@ impl FromRow for OperatorToken {
             hash: hash.try_into().map_err(|_| DatabaseError::decode("a hash is not 32 bytes long"))?,
             name: row.try_get("name")?,
             address: row.try_get("address")?,
+            by_face: row.try_get("by_face")?,
             created_at: row.try_get("created")?,
             expires_at: row.try_get("expires")?,
         };

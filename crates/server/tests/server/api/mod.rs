@@ -20,6 +20,7 @@ mod recognition_log;
 mod repair;
 mod rotation;
 mod settings;
+mod sign_in;
 mod statistics;
 mod webhooks;
 mod zip;

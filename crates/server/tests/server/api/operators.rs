@@ -9,7 +9,7 @@ use crate::fixture::{Server, Setup, TOKEN};
 use crate::http::{Answer, send};
 use crate::pictures::obama;
 
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
 /// A browser with a session.
 pub struct Browser {
@@ -45,7 +45,7 @@ impl Browser {
     }
 }
 
-fn try_to_sign_in(server: &Server, credentials: &Value) -> Answer {
+pub fn try_to_sign_in(server: &Server, credentials: &Value) -> Answer {
     let body = credentials.to_string();
     send(server.addresses()[0], "POST", "/api/v1/session", &[], body.as_bytes()).expect("an answer")
 }
