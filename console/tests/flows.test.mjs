@@ -70,6 +70,27 @@ test("a wrong password is refused in words, the right one opens the console", as
   await close();
 });
 
+test("a face before the camera opens the console to look, and is the second factor to act", async () => {
+  const lin = await server.call("POST", "/operators", { name: "lin", role: "admin", password: PASSWORD });
+  await server.call("PUT", `/operators/${lin.id}/face`, await pictureForm({}, PICTURES.obama));
+  const { page, close } = await open(/api\/v1\/session/);
+  await page.goto(server.url);
+  await page.getByRole("tab", { name: "Face" }).click();
+  await page.getByRole("button", { name: "Take a picture" }).click();
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  await page.getByRole("button", { name: "Signed in: lin · viewer" }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+
+  await server.call("PATCH", `/operators/${lin.id}`, { signIn: "passwordAndFace" });
+  await page.getByLabel("Name").fill("lin");
+  await page.getByRole("textbox", { name: "Password", exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("The password is right.").waitFor();
+  await page.getByRole("button", { name: "Take a picture" }).click();
+  await page.getByRole("button", { name: "Signed in: lin · admin" }).waitFor();
+  await close();
+});
+
 test("a library is created, filled, searched by a face, and deleted unless that is taken back", async () => {
   const { page, close } = await open();
   await signIn(page, server.url);

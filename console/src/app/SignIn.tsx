@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { api, dataOf, type Schema } from "../api/client";
 import { Failure } from "../api/failure";
 import { PictureInput } from "../shared/PictureInput";
-import { base64Of } from "../shared/picture";
+import { base64Of, shrunk } from "../shared/picture";
 import { describe, FailurePanel } from "../shared/states";
 import { AppearanceMenu } from "./menus";
 import { useSessions } from "./session";
@@ -17,7 +17,7 @@ export function SignIn() {
   const { t } = useTranslation("signIn");
   const { token } = theme.useToken();
   const { begin, hasEnded } = useSessions();
-  const [options, setOptions] = useState<SignInOptions | null>(null);
+  const [options, setOptions] = useState<Schema<"SignInWays"> | null>(null);
   const [way, setWay] = useState<Way>("password");
   const [failure, setFailure] = useState<unknown>(null);
   const [isBusy, setIsBusy] = useState(false);
@@ -149,7 +149,7 @@ function ByFace({ isBusy, onSignIn, isSecond = false }: Properties & { isSecond?
   const { message } = App.useApp();
   const sendPicture = async (picture: Blob) => {
     try {
-      onSignIn({ face: await base64Of(picture) });
+      onSignIn({ face: await base64Of(await shrunk(picture)) });
     } catch (error) {
       message.error(describe(error).title);
     }

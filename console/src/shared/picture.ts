@@ -12,6 +12,23 @@ export async function base64Of(file: Blob): Promise<string> {
   return url.slice(url.indexOf(",") + 1);
 }
 
+const SHRUNK_PIXELS = 1280;
+const JPEG_QUALITY = 0.92;
+
+/** Returns a picture as a JPEG of at most 1280 pixels a side, upright: large enough for one face. */
+export async function shrunk(picture: Blob): Promise<Blob> {
+  const image = await createImageBitmap(picture, { imageOrientation: "from-image" });
+  const scale = Math.min(1, SHRUNK_PIXELS / Math.max(image.width, image.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(image.width * scale);
+  canvas.height = Math.round(image.height * scale);
+  canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
+  image.close();
+  return new Promise((resolve, reject) => {
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture can't be drawn"))), "image/jpeg", JPEG_QUALITY);
+  });
+}
+
 /** Takes a picture of a video as a JPEG. */
 export async function frameOf(video: HTMLVideoElement): Promise<Blob> {
   const canvas = document.createElement("canvas");
@@ -19,7 +36,7 @@ export async function frameOf(video: HTMLVideoElement): Promise<Blob> {
   canvas.height = video.videoHeight;
   canvas.getContext("2d")?.drawImage(video, 0, 0);
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the camera gave no picture"))), "image/jpeg", 0.92);
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the camera gave no picture"))), "image/jpeg", JPEG_QUALITY);
   });
 }
 
