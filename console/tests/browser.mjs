@@ -11,7 +11,7 @@ import { ADMIN_TOKEN, ROOT } from "./server.mjs";
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** Folder of the screenshots. */
 const SHOTS = join(ROOT, "console/out");
-const WAIT_MS = 15_000;
+const WAIT_MS = 60_000;
 const FRAMES = 30;
 
 export const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
