@@ -3,7 +3,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { go, openPage, settled, signIn, startBrowser } from "./browser.mjs";
-import { ended, groups, pictureForm, PICTURES, seed, strangers } from "./seed.mjs";
+import { ended, pictureForm, PICTURES, seed, strangers } from "./seed.mjs";
 import { ROOT, startServer } from "./server.mjs";
 
 const FOLDER = join(ROOT, "docs/images");
@@ -21,13 +21,12 @@ try {
     // Calls come and go, as at a gate.
     await new Promise((resolve) => setTimeout(resolve, 400 + 300 * Math.sin(count / 15)));
   }
-  const photo = String((await groups())[1]);
   /** @type {[string, string, "light" | "dark", "zh" | "en", ((page: import("playwright-core").Page) => Promise<void>)?][]} */
   const views = [
     ["overview", "/overview", "light", "zh"],
     ["library", `/libraries/${staff.id}`, "light", "zh"],
     ["person", `/libraries/${staff.id}/people/${known.id}`, "dark", "en"],
-    ["try", "/try", "light", "zh", (page) => page.setInputFiles("input[type=file]", photo)],
+    ["try", "/try?mode=who", "light", "zh", (page) => page.setInputFiles("input[type=file]", PICTURES.obama3)],
   ];
   await mkdir(FOLDER, { recursive: true });
   for (const [name, path, theme, language, act] of views) {
