@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { load } from "./source.mjs";
 
-const { ArchiveTooLarge, MAX_ARCHIVE_BYTES, zipOf } = await load("shared/zip.ts");
+const { ArchiveTooLarge, MAX_ARCHIVE_BYTES, zipOf } = await load("common/zip.ts");
 
 const folder = mkdtempSync(join(tmpdir(), "aicp-zip-"));
 after(() => rmSync(folder, { recursive: true }));

@@ -3,7 +3,7 @@ import { App as AntApp, ConfigProvider } from "antd";
 import { useTranslation } from "react-i18next";
 import { RouterProvider } from "react-router";
 import { Failure } from "../api/failure";
-import { FailurePanel, Waiting } from "../shared/states";
+import { FailurePanel, Waiting } from "../common/states";
 import { currentLanguage, localeOf } from "./language";
 import { SignIn } from "./SignIn";
 import { router } from "./routes";

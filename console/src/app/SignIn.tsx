@@ -3,9 +3,9 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf, type Schema } from "../api/client";
 import { Failure } from "../api/failure";
-import { PictureInput } from "../shared/PictureInput";
-import { base64Of, shrunk } from "../shared/picture";
-import { describe, FailurePanel } from "../shared/states";
+import { PictureInput } from "../common/PictureInput";
+import { base64Of, shrunk } from "../common/picture";
+import { describe, FailurePanel } from "../common/states";
 import { AppearanceMenu } from "./menus";
 import { useSessions } from "./session";
 

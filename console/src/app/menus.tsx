@@ -2,7 +2,7 @@ import { BgColorsOutlined, DownOutlined, GlobalOutlined, UserOutlined } from "@a
 import { App, Button, Dropdown, Grid } from "antd";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
-import { describe } from "../shared/states";
+import { describe } from "../common/states";
 import { changeLanguage, currentLanguage, LANGUAGES, type Language } from "./language";
 import { useSessions } from "./session";
 import { THEMES, type ThemeChoice, useThemeChoice } from "./theme";

@@ -1,6 +1,6 @@
 import { lazy, type ReactNode, Suspense } from "react";
 import { createHashRouter, Navigate } from "react-router";
-import { Waiting } from "../shared/states";
+import { Waiting } from "../common/states";
 import { PageFault } from "./PageFault";
 import { Shell } from "./Shell";
 

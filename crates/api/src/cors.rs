@@ -133,7 +133,7 @@ mod tests {
             "https://*",
             "https://*.example.com",
             "https://example.com/",
-            "https://LOCALHOST",
+            "https://Example.com",
             "https://example.com/x",
             "https://example.com:443",
             "http://example.com:80",

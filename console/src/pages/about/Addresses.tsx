@@ -2,8 +2,8 @@ import { Card, Descriptions, Flex, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { usePermissions } from "../../app/session";
-import { Copyable } from "../../shared/Copyable";
-import { Part } from "../../shared/Part";
+import { Copyable } from "../../common/Copyable";
+import { Part } from "../../common/Part";
 
 /** The interfaces besides the REST API, with the paths below which they answer. */
 const INTERFACES = [

@@ -1,6 +1,6 @@
 import { Card, Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { Part } from "../../shared/Part";
+import { Part } from "../../common/Part";
 
 /** Under which licences the platform and its parts are. */
 export function Licences() {

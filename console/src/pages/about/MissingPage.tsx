@@ -1,7 +1,7 @@
 import { Button, Result } from "antd";
 import { useTranslation } from "react-i18next";
 import { useLocation, useNavigate } from "react-router";
-import { Page } from "../../shared/Page";
+import { Page } from "../../common/Page";
 
 /** Shown at an address that no page has. */
 export default function MissingPage() {

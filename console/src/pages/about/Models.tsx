@@ -1,10 +1,10 @@
 import { Card, Descriptions, Flex, Tag, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { queries, type Schema } from "../../api/client";
-import { Copyable } from "../../shared/Copyable";
-import { Part } from "../../shared/Part";
-import { Loaded, Nothing } from "../../shared/states";
-import { textOf } from "../../shared/texts";
+import { Copyable } from "../../common/Copyable";
+import { Part } from "../../common/Part";
+import { Loaded, Nothing } from "../../common/states";
+import { textOf } from "../../common/texts";
 
 type Model = Schema<"ShownModel">;
 

@@ -1,7 +1,7 @@
 import { Alert, Card, Flex } from "antd";
 import { useTranslation } from "react-i18next";
 import { usePermissions } from "../../app/session";
-import { Page } from "../../shared/Page";
+import { Page } from "../../common/Page";
 import { Licences } from "./Licences";
 import { Models } from "./Models";
 import { Running } from "./Running";

@@ -1,9 +1,9 @@
 import { Descriptions, Flex, Tag, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { BASE } from "../../api/client";
-import { Prose } from "../../shared/Prose";
-import { Snippet } from "../../shared/Snippet";
-import { textOf } from "../../shared/texts";
+import { Prose } from "../../common/Prose";
+import { Snippet } from "../../common/Snippet";
+import { textOf } from "../../common/texts";
 import { addressOf, type Operation, shellLine } from "./operation";
 
 /** Returns what a call does, in the reader's language if there is such a text. */

@@ -3,8 +3,8 @@ import { Collapse, Flex, Input, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf } from "../../api/client";
-import { Loaded, Nothing } from "../../shared/states";
-import { textOf } from "../../shared/texts";
+import { Loaded, Nothing } from "../../common/states";
+import { textOf } from "../../common/texts";
 import { OperationDetails, OperationTitle, summaryOf } from "./OperationParts";
 import { type Document, type Operation, operationsOf } from "./operation";
 

@@ -2,8 +2,8 @@ import { Descriptions, Flex, Tag, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { queries } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { Part } from "../../shared/Part";
-import { Loaded } from "../../shared/states";
+import { Part } from "../../common/Part";
+import { Loaded } from "../../common/states";
 
 /** Version, algorithm, engines and database of this server. */
 export function Running() {

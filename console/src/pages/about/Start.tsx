@@ -3,8 +3,8 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { BASE } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { Part } from "../../shared/Part";
-import { Snippet } from "../../shared/Snippet";
+import { Part } from "../../common/Part";
+import { Snippet } from "../../common/Snippet";
 import { shellLine } from "./operation";
 
 const RULES = ["token", "ids", "times", "pages", "pictures", "changes", "repeats", "errors"] as const;

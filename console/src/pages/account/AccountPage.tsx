@@ -2,7 +2,7 @@ import { Alert, Button, Card, Flex } from "antd";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { useSessions } from "../../app/session";
-import { Page } from "../../shared/Page";
+import { Page } from "../../common/Page";
 import { isByFace } from "../operators/face";
 import { Appearance } from "./Appearance";
 import { OwnFace } from "./OwnFace";

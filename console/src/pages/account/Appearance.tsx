@@ -2,7 +2,7 @@ import { Flex, Radio, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { changeLanguage, currentLanguage, LANGUAGES, type Language } from "../../app/language";
 import { THEMES, type ThemeChoice, useThemeChoice } from "../../app/theme";
-import { Part } from "../../shared/Part";
+import { Part } from "../../common/Part";
 
 /** Chooses language and theme of this browser. */
 export function Appearance() {

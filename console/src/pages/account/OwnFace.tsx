@@ -2,9 +2,9 @@ import { Badge, Button, Form, Input, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSessions } from "../../app/session";
-import { useConfirm } from "../../shared/confirm";
-import { FormModal } from "../../shared/FormModal";
-import { Part } from "../../shared/Part";
+import { useConfirm } from "../../common/confirm";
+import { FormModal } from "../../common/FormModal";
+import { Part } from "../../common/Part";
 import { deleteOwnFace, faceStateOf, putOwnFace } from "../operators/face";
 import { FacePicker } from "../operators/FacePicker";
 

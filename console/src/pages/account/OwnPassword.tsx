@@ -3,8 +3,8 @@ import { App, Button, Form, Input } from "antd";
 import { useTranslation } from "react-i18next";
 import { api } from "../../api/client";
 import { useSessions } from "../../app/session";
-import { ReasonedFailure } from "../../shared/ReasonedFailure";
-import { Part } from "../../shared/Part";
+import { ReasonedFailure } from "../../common/ReasonedFailure";
+import { Part } from "../../common/Part";
 import { NewPassword } from "../operators/NewPassword";
 
 interface Values {

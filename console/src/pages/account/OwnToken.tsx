@@ -3,8 +3,8 @@ import dayjs, { type Dayjs } from "dayjs";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf } from "../../api/client";
-import { FormModal } from "../../shared/FormModal";
-import { ShownOnce } from "../../shared/ShownOnce";
+import { FormModal } from "../../common/FormModal";
+import { ShownOnce } from "../../common/ShownOnce";
 
 const MAX_NAME_CHARACTERS = 64;
 const USUAL_DAYS = 90;

@@ -3,11 +3,11 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { api, queries, type Schema } from "../../api/client";
 import { useSessions } from "../../app/session";
-import { useRefresh } from "../../shared/refresh";
-import { useConfirm } from "../../shared/confirm";
-import { Part } from "../../shared/Part";
-import { Loaded, Nothing } from "../../shared/states";
-import { Moment } from "../../shared/time";
+import { useRefresh } from "../../common/refresh";
+import { useConfirm } from "../../common/confirm";
+import { Part } from "../../common/Part";
+import { Loaded, Nothing } from "../../common/states";
+import { Moment } from "../../common/time";
 import { isByFace } from "../operators/face";
 
 type SignIn = Schema<"ShownSignIn">;

@@ -1,8 +1,8 @@
 import { Descriptions, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { usePermissions, useSessions } from "../../app/session";
-import { Part } from "../../shared/Part";
-import { Moment } from "../../shared/time";
+import { Part } from "../../common/Part";
+import { Moment } from "../../common/time";
 
 /** Who is signed in, with which rights. */
 export function WhoAmI() {

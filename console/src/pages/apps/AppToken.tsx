@@ -1,6 +1,6 @@
 import { useTranslation } from "react-i18next";
-import { ShownOnce } from "../../shared/ShownOnce";
-import { Snippet } from "../../shared/Snippet";
+import { ShownOnce } from "../../common/ShownOnce";
+import { Snippet } from "../../common/Snippet";
 import { restSnippet } from "./snippets";
 
 /** Shows the new token of an app, once, with a first call to try it with. */

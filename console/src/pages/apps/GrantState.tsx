@@ -4,8 +4,8 @@ import dayjs from "dayjs";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
-import { StateTag, type Tone } from "../../shared/StateTag";
-import { Moment } from "../../shared/time";
+import { StateTag, type Tone } from "../../common/StateTag";
+import { Moment } from "../../common/time";
 
 export const GRANT_STATES: Schema<"ShownGrantState">[] = ["active", "expired", "revoked", "none"];
 

@@ -4,12 +4,12 @@ import { Button, Checkbox, Flex, Table, type TableColumnsType, Typography } from
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, queries, type Schema } from "../../api/client";
-import { useConfirm } from "../../shared/confirm";
-import { CopyButton } from "../../shared/CopyButton";
-import { StateTag } from "../../shared/StateTag";
-import { Loaded, Nothing } from "../../shared/states";
-import { useTableScroll } from "../../shared/tableScroll";
-import { Moment } from "../../shared/time";
+import { useConfirm } from "../../common/confirm";
+import { CopyButton } from "../../common/CopyButton";
+import { StateTag } from "../../common/StateTag";
+import { Loaded, Nothing } from "../../common/states";
+import { useTableScroll } from "../../common/tableScroll";
+import { Moment } from "../../common/time";
 import { NewKey } from "./NewKey";
 import { isKeyKind } from "./snippets";
 

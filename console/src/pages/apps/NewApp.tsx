@@ -4,7 +4,7 @@ import dayjs, { type Dayjs } from "dayjs";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate } from "react-router";
 import { api, dataOf } from "../../api/client";
-import { FailurePanel } from "../../shared/states";
+import { FailurePanel } from "../../common/states";
 import { AppToken } from "./AppToken";
 import { CapabilityChoice } from "./capabilities";
 import { DueChoice } from "./DueChoice";

@@ -2,9 +2,9 @@ import { useMutation } from "@tanstack/react-query";
 import { Checkbox, Flex, Form, InputNumber, Modal, Radio, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { api, dataOf, type Schema } from "../../api/client";
-import { ShownOnce } from "../../shared/ShownOnce";
-import { Snippet } from "../../shared/Snippet";
-import { FailurePanel } from "../../shared/states";
+import { ShownOnce } from "../../common/ShownOnce";
+import { Snippet } from "../../common/Snippet";
+import { FailurePanel } from "../../common/states";
 import { KEY_KINDS, type KeyKind, snippetOf } from "./snippets";
 
 interface Fields {

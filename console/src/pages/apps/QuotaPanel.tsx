@@ -3,8 +3,8 @@ import { Button, Card, Col, Flex, Form, InputNumber, Progress, Row, Typography }
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf, queries, type Schema } from "../../api/client";
-import { useChange } from "../../shared/change";
-import { Loaded } from "../../shared/states";
+import { useChange } from "../../common/change";
+import { Loaded } from "../../common/states";
 
 const REFRESH_MS = 5_000;
 /** Share of a limit from which on it is warned of. */

@@ -2,8 +2,8 @@ import { Alert, Button, Flex, Input, Radio, Select, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { queries, type Schema } from "../../api/client";
-import { Snippet } from "../../shared/Snippet";
-import { Loaded } from "../../shared/states";
+import { Snippet } from "../../common/Snippet";
+import { Loaded } from "../../common/states";
 import { isKeyKind, SNIPPETS, type SnippetKind, snippetOf } from "./snippets";
 
 /** How programs of each interface are led to this platform. */

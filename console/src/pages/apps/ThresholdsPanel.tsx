@@ -4,9 +4,9 @@ import { Button, Flex, Table, type TableColumnsType, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { api, dataOf, queries, type Schema } from "../../api/client";
-import { useConfirm } from "../../shared/confirm";
-import { Loaded, Nothing } from "../../shared/states";
-import { useTableScroll } from "../../shared/tableScroll";
+import { useConfirm } from "../../common/confirm";
+import { Loaded, Nothing } from "../../common/states";
+import { useTableScroll } from "../../common/tableScroll";
 
 /** Thresholds are numbers of 32 bits, so that equal ones may differ by this. */
 const TOLERANCE = 1e-6;

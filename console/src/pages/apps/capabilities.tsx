@@ -2,8 +2,8 @@ import { CheckCircleFilled, MinusCircleOutlined } from "@ant-design/icons";
 import { Button, Checkbox, Flex, theme, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { queries, type Schema } from "../../api/client";
-import { StateTag } from "../../shared/StateTag";
-import { Loaded } from "../../shared/states";
+import { StateTag } from "../../common/StateTag";
+import { Loaded } from "../../common/states";
 
 type Capability = Schema<"Page_ShownCapability">["items"][number];
 

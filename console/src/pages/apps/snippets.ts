@@ -1,6 +1,6 @@
 /** What leads a vendor's SDK to this platform. */
 export interface Target {
-  /** Address of the platform, such as `https://faces.example.com`. */
+  /** Address of the platform, such as `http://127.0.0.1:9012`. */
   origin: string;
   app: string;
   /** Id of the key that signs the requests. */

@@ -2,7 +2,7 @@ import { FilterOutlined } from "@ant-design/icons";
 import { Button, Descriptions, Flex } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
-import { Copyable } from "../../shared/Copyable";
+import { Copyable } from "../../common/Copyable";
 import { Difference } from "./Difference";
 import { actorText, targetText } from "./names";
 

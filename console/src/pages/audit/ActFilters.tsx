@@ -3,8 +3,8 @@ import dayjs, { type Dayjs } from "dayjs";
 import { type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { queries } from "../../api/client";
-import { AppChoice } from "../../shared/AppChoice";
-import { textOf } from "../../shared/texts";
+import { AppChoice } from "../../common/AppChoice";
+import { textOf } from "../../common/texts";
 import { ACTS, actText } from "./names";
 
 /** Names of the filters: in the address of the page and in the API. */

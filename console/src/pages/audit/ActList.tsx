@@ -1,10 +1,10 @@
 import { Flex, Grid, type TableProps, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { api, dataOf, type Schema } from "../../api/client";
-import { useAddress } from "../../shared/address";
-import { CursorTable, useCursor } from "../../shared/cursor";
-import { useTableScroll } from "../../shared/tableScroll";
-import { Moment } from "../../shared/time";
+import { useAddress } from "../../common/address";
+import { CursorTable, useCursor } from "../../common/cursor";
+import { useTableScroll } from "../../common/tableScroll";
+import { Moment } from "../../common/time";
 import { ActDetails } from "./ActDetails";
 import { ActFilters, FILTERS, type Filters } from "./ActFilters";
 import { actorText, actText, targetText } from "./names";

@@ -4,8 +4,8 @@ import dayjs from "dayjs";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf } from "../../api/client";
-import { saveFile } from "../../shared/download";
-import { describe } from "../../shared/states";
+import { saveFile } from "../../common/download";
+import { describe } from "../../common/states";
 
 const BATCH = 10_000;
 

@@ -1,8 +1,8 @@
 import { Flex } from "antd";
 import { useTranslation } from "react-i18next";
 import { usePermissions } from "../../app/session";
-import { AdminsOnly } from "../../shared/AdminsOnly";
-import { Page } from "../../shared/Page";
+import { AdminsOnly } from "../../common/AdminsOnly";
+import { Page } from "../../common/Page";
 import { ActList } from "./ActList";
 import { AuditExport } from "./AuditExport";
 import { ChainCheck } from "./ChainCheck";

@@ -3,9 +3,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Alert, Button, Flex, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { api, dataOf } from "../../api/client";
-import { Copyable } from "../../shared/Copyable";
-import { FailurePanel } from "../../shared/states";
-import { momentText } from "../../shared/time";
+import { Copyable } from "../../common/Copyable";
+import { FailurePanel } from "../../common/states";
+import { momentText } from "../../common/time";
 
 /** Checks on request that no entry of the log was changed or removed, and says what was found. */
 export function ChainCheck() {

@@ -1,7 +1,7 @@
 import { Table, type TableProps, Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { momentText } from "../../shared/time";
-import { textOf } from "../../shared/texts";
+import { momentText } from "../../common/time";
+import { textOf } from "../../common/texts";
 import { differenceOf, type FieldChange } from "./difference";
 
 const TONES = { added: "success", removed: "danger", changed: "warning", same: "secondary" } as const;

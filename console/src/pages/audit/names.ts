@@ -1,5 +1,5 @@
 import i18next from "i18next";
-import { textOf } from "../../shared/texts";
+import { textOf } from "../../common/texts";
 
 /** Kinds of acts that the server writes, by what they are about. */
 export const ACTS: Record<string, string[]> = {

@@ -2,7 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { Alert, App, Flex, Form, Input, Modal } from "antd";
 import { useTranslation } from "react-i18next";
 import { api, dataOf } from "../../api/client";
-import { FailurePanel } from "../../shared/states";
+import { FailurePanel } from "../../common/states";
 import type { Write } from "./engines";
 
 const MAX_REASON = 500;

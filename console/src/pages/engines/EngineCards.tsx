@@ -1,7 +1,7 @@
 import { CheckCircleFilled, CloseCircleFilled, QuestionCircleOutlined } from "@ant-design/icons";
 import { Card, Col, Descriptions, type DescriptionsProps, Flex, Row, Tag, Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { durationText, Moment } from "../../shared/time";
+import { durationText, Moment } from "../../common/time";
 import { type Engine, useEngineName } from "./engines";
 
 /** The engines with their health, the writes that wait for each, and since when. */

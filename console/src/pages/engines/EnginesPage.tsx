@@ -1,8 +1,8 @@
 import { Flex, Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { AdminsOnly } from "../../shared/AdminsOnly";
-import { Page } from "../../shared/Page";
-import { Loaded } from "../../shared/states";
+import { AdminsOnly } from "../../common/AdminsOnly";
+import { Page } from "../../common/Page";
+import { Loaded } from "../../common/states";
 import { EngineCards } from "./EngineCards";
 import { useEngines } from "./engines";
 import { Outbox } from "./Outbox";

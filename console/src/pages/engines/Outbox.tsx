@@ -2,12 +2,12 @@ import { Button, DatePicker, Flex, Segmented, Select, type TableColumnsType, Typ
 import dayjs, { type Dayjs } from "dayjs";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { AppChoice } from "../../shared/AppChoice";
-import { CursorTable, useCursor } from "../../shared/cursor";
-import { LibraryChoice } from "../../shared/LibraryChoice";
-import { LibraryLink } from "../../shared/LibraryLink";
-import { useTableScroll } from "../../shared/tableScroll";
-import { Moment } from "../../shared/time";
+import { AppChoice } from "../../common/AppChoice";
+import { CursorTable, useCursor } from "../../common/cursor";
+import { LibraryChoice } from "../../common/LibraryChoice";
+import { LibraryLink } from "../../common/LibraryLink";
+import { useTableScroll } from "../../common/tableScroll";
+import { Moment } from "../../common/time";
 import { REFRESH_MS, useEngineName, useEngines, useErrorText, type Write } from "./engines";
 import { RetryAll } from "./RetryAll";
 import { WriteDrawer } from "./WriteDrawer";

@@ -3,7 +3,7 @@ import { Alert, Button, Flex, Progress, Typography } from "antd";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf } from "../../api/client";
-import { describe } from "../../shared/states";
+import { describe } from "../../common/states";
 import { readOpenWrites, type WriteFilter } from "./writes";
 
 interface Progressed {

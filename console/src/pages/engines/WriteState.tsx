@@ -2,7 +2,7 @@ import { CheckCircleOutlined, ClockCircleOutlined, CloseCircleOutlined, DeleteOu
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
-import { StateTag, type Tone } from "../../shared/StateTag";
+import { StateTag, type Tone } from "../../common/StateTag";
 import type { Write } from "./engines";
 
 const TONES: Record<Schema<"WriteState">, { tone: Tone; icon: ReactNode }> = {

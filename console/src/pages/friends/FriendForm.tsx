@@ -2,7 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { App, Flex, Form, Input, Modal, Select } from "antd";
 import { useTranslation } from "react-i18next";
 import { api } from "../../api/client";
-import { FailurePanel } from "../../shared/states";
+import { FailurePanel } from "../../common/states";
 import { type Friend, useGroups, type Whose } from "./friends";
 
 interface Fields {

@@ -6,9 +6,9 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { api } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { useConfirm } from "../../shared/confirm";
-import { CursorTable } from "../../shared/cursor";
-import { useTableScroll } from "../../shared/tableScroll";
+import { useConfirm } from "../../common/confirm";
+import { CursorTable } from "../../common/cursor";
+import { useTableScroll } from "../../common/tableScroll";
 import { FriendForm } from "./FriendForm";
 import { type Friend, useFriends, type Whose } from "./friends";
 

@@ -4,9 +4,9 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { usePermissions } from "../../app/session";
-import { AppChoice } from "../../shared/AppChoice";
-import { Page } from "../../shared/Page";
-import { Nothing } from "../../shared/states";
+import { AppChoice } from "../../common/AppChoice";
+import { Page } from "../../common/Page";
+import { Nothing } from "../../common/states";
 import { Account } from "./Account";
 import { AccountForm } from "./AccountForm";
 

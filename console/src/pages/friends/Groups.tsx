@@ -5,8 +5,8 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { useConfirm } from "../../shared/confirm";
-import { Loaded, Nothing } from "../../shared/states";
+import { useConfirm } from "../../common/confirm";
+import { Loaded, Nothing } from "../../common/states";
 import { type FriendGroup, useGroups, type Whose } from "./friends";
 import { GroupForm } from "./GroupForm";
 

@@ -1,5 +1,5 @@
 import { api, dataOf, queries, type Schema } from "../../api/client";
-import { useCursor } from "../../shared/cursor";
+import { useCursor } from "../../common/cursor";
 
 export type Friend = Schema<"Page_ShownFriend">["items"][number];
 export type FriendGroup = Schema<"Page_ShownFriendGroup">["items"][number];

@@ -12,9 +12,9 @@ import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { usePermissions } from "../../app/session";
 import { api, dataOf } from "../../api/client";
-import { useAct, useConfirm } from "../../shared/confirm";
-import { bytesText, countText } from "../../shared/numbers";
-import { saveCsv } from "../../shared/saving";
+import { useAct, useConfirm } from "../../common/confirm";
+import { bytesText, countText } from "../../common/numbers";
+import { saveCsv } from "../../common/saving";
 import { useKindText } from "./JobState";
 import { type Job, mayCancel, mayDelete, mayPause, mayResume } from "./jobs";
 

@@ -4,11 +4,11 @@ import i18next from "i18next";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf } from "../../api/client";
-import { CursorTable, useCursor } from "../../shared/cursor";
-import { FaceImage } from "../../shared/FaceImage";
-import { PersonLink } from "../../shared/names";
-import { Section } from "../../shared/Section";
-import { StateTag, type Tone } from "../../shared/StateTag";
+import { CursorTable, useCursor } from "../../common/cursor";
+import { FaceImage } from "../../common/FaceImage";
+import { PersonLink } from "../../common/names";
+import { Section } from "../../common/Section";
+import { StateTag, type Tone } from "../../common/StateTag";
 import { isOpen, type Item, type ItemState, type Job } from "./jobs";
 
 const SHOWN: Record<ItemState, { tone: Tone; icon: ReactNode }> = {

@@ -9,8 +9,8 @@ import {
 import { Flex, Progress, Typography } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { countText } from "../../shared/numbers";
-import { StateTag, type Tone } from "../../shared/StateTag";
+import { countText } from "../../common/numbers";
+import { StateTag, type Tone } from "../../common/StateTag";
 import { isKind, type Job, type JobState, shareOf } from "./jobs";
 
 const SHOWN: Record<JobState, { tone: Tone; icon: ReactNode }> = {

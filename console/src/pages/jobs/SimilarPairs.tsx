@@ -2,11 +2,11 @@ import { Button, Card, Flex, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { api, dataOf } from "../../api/client";
-import { useCursor } from "../../shared/cursor";
-import { FaceImage } from "../../shared/FaceImage";
-import { PersonLink } from "../../shared/names";
-import { Section } from "../../shared/Section";
-import { FailurePanel, Nothing, Waiting } from "../../shared/states";
+import { useCursor } from "../../common/cursor";
+import { FaceImage } from "../../common/FaceImage";
+import { PersonLink } from "../../common/names";
+import { Section } from "../../common/Section";
+import { FailurePanel, Nothing, Waiting } from "../../common/states";
 import { isOpen, type Item, type Job } from "./jobs";
 
 const PAGE = 24;

@@ -5,10 +5,10 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { BASE } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { useConfirm } from "../../shared/confirm";
-import { bytesText, countText } from "../../shared/numbers";
-import { Loaded } from "../../shared/states";
-import { Moment } from "../../shared/time";
+import { useConfirm } from "../../common/confirm";
+import { bytesText, countText } from "../../common/numbers";
+import { Loaded } from "../../common/states";
+import { Moment } from "../../common/time";
 import { isMoving, isOver, type Job, useJob, useJobActs } from "./jobs";
 
 const TONES: Record<Job["state"], string | undefined> = {

@@ -4,8 +4,8 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { queries, type Schema } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { describe } from "../../shared/states";
-import { Moment } from "../../shared/time";
+import { describe } from "../../common/states";
+import { Moment } from "../../common/time";
 import { LibraryNumbers } from "./LibraryNumbers";
 
 interface Properties {

@@ -5,8 +5,8 @@ import { useNavigate } from "react-router";
 import { api, dataOf, queries, type Schema } from "../../api/client";
 import { Failure } from "../../api/failure";
 import { usePermissions } from "../../app/session";
-import { AppChoice } from "../../shared/AppChoice";
-import { FailurePanel } from "../../shared/states";
+import { AppChoice } from "../../common/AppChoice";
+import { FailurePanel } from "../../common/states";
 
 const MAX_NAME = 256;
 const MAX_DESCRIPTION = 4096;

@@ -2,7 +2,7 @@ import { Flex, Skeleton, theme } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
-import { countText } from "../../shared/numbers";
+import { countText } from "../../common/numbers";
 import { rateText } from "./rates";
 
 interface Properties {

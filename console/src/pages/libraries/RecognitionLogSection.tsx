@@ -4,9 +4,9 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { api, queries, type Schema } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { useChange } from "../../shared/change";
-import { useConfirm } from "../../shared/confirm";
-import { Loaded } from "../../shared/states";
+import { useChange } from "../../common/change";
+import { useConfirm } from "../../common/confirm";
+import { Loaded } from "../../common/states";
 import { Section } from "./Section";
 
 const MAX_DAYS = 365;

@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { api, queries, type Schema } from "../../api/client";
-import { useChange } from "../../shared/change";
+import { useChange } from "../../common/change";
 
 export type Job = Schema<"ShownJob">;
 

@@ -1,5 +1,5 @@
 import type { TFunction } from "i18next";
-import { countText, shareText } from "../../shared/numbers";
+import { countText, shareText } from "../../common/numbers";
 
 /** Below this a false-match rate is not known. */
 const LEAST_RATE = 1e-7;

@@ -3,9 +3,9 @@ import { App, Button } from "antd";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type Schema } from "../../api/client";
-import { useConfirm } from "../../shared/confirm";
-import { countText } from "../../shared/numbers";
-import { describe } from "../../shared/states";
+import { useConfirm } from "../../common/confirm";
+import { countText } from "../../common/numbers";
+import { describe } from "../../common/states";
 
 /** Seconds for which a deletion can be taken back. */
 const UNDO_SECONDS = 10;

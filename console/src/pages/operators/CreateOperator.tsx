@@ -3,7 +3,7 @@ import { Button, Form, Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "../../api/client";
-import { FormModal } from "../../shared/FormModal";
+import { FormModal } from "../../common/FormModal";
 import { NewPassword } from "./NewPassword";
 import { RoleFields, roleOf, type RoleValues } from "./RoleFields";
 

@@ -1,7 +1,7 @@
 import { Button, Flex } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { PictureInput } from "../../shared/PictureInput";
+import { PictureInput } from "../../common/PictureInput";
 
 interface Properties {
   picture: Blob | null;

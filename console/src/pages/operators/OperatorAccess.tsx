@@ -3,9 +3,9 @@ import { Button, Flex, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { api, queries } from "../../api/client";
 import { useSessions } from "../../app/session";
-import { useChange } from "../../shared/change";
-import { useConfirm } from "../../shared/confirm";
-import { Part } from "../../shared/Part";
+import { useChange } from "../../common/change";
+import { useConfirm } from "../../common/confirm";
+import { Part } from "../../common/Part";
 import { isLastAdmin, OPERATOR_KEY, type Operator, type ReadOperator, useOperatorUpdate } from "./operators";
 
 interface Properties {

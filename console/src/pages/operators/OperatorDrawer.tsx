@@ -1,8 +1,8 @@
 import { Alert, Divider, Drawer, Flex } from "antd";
 import { useTranslation } from "react-i18next";
 import { useSessions } from "../../app/session";
-import { Part } from "../../shared/Part";
-import { Loaded } from "../../shared/states";
+import { Part } from "../../common/Part";
+import { Loaded } from "../../common/states";
 import { SignIns } from "../account/SignIns";
 import { OperatorAccess } from "./OperatorAccess";
 import { OperatorFace } from "./OperatorFace";

@@ -1,11 +1,11 @@
 import { Badge, Button, Flex, Radio, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useChange } from "../../shared/change";
-import { useRefresh } from "../../shared/refresh";
-import { useConfirm } from "../../shared/confirm";
-import { FormModal } from "../../shared/FormModal";
-import { Part } from "../../shared/Part";
+import { useChange } from "../../common/change";
+import { useRefresh } from "../../common/refresh";
+import { useConfirm } from "../../common/confirm";
+import { FormModal } from "../../common/FormModal";
+import { Part } from "../../common/Part";
 import { deleteFace, faceStateOf, putFace, putSignInWay, type SignInWay } from "./face";
 import { FacePicker } from "./FacePicker";
 import type { ReadOperator } from "./operators";

@@ -1,8 +1,8 @@
 import { Button, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { FormModal } from "../../shared/FormModal";
-import { Part } from "../../shared/Part";
+import { FormModal } from "../../common/FormModal";
+import { Part } from "../../common/Part";
 import { NewPassword } from "./NewPassword";
 import { type ReadOperator, useOperatorUpdate } from "./operators";
 

@@ -2,9 +2,9 @@ import { Button, Form } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSessions } from "../../app/session";
-import { useChange } from "../../shared/change";
-import { useConfirm } from "../../shared/confirm";
-import { Part } from "../../shared/Part";
+import { useChange } from "../../common/change";
+import { useConfirm } from "../../common/confirm";
+import { Part } from "../../common/Part";
 import { isLastAdmin, type Operator, type ReadOperator, useOperatorUpdate } from "./operators";
 import { RoleFields, roleOf, type RoleValues } from "./RoleFields";
 

@@ -1,9 +1,9 @@
 import { Tabs } from "antd";
 import { useTranslation } from "react-i18next";
 import { usePermissions } from "../../app/session";
-import { useAddress } from "../../shared/address";
-import { AdminsOnly } from "../../shared/AdminsOnly";
-import { Page } from "../../shared/Page";
+import { useAddress } from "../../common/address";
+import { AdminsOnly } from "../../common/AdminsOnly";
+import { Page } from "../../common/Page";
 import { AllSignIns } from "./AllSignIns";
 import { CreateOperator } from "./CreateOperator";
 import { OperatorList } from "./OperatorList";

@@ -1,6 +1,6 @@
 import { Flex, Form, Input, Radio, Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { AppChoice } from "../../shared/AppChoice";
+import { AppChoice } from "../../common/AppChoice";
 import { type Role, ROLES } from "./operators";
 
 /** What the fields have. */

@@ -1,6 +1,6 @@
 import { api, asForm, type Schema } from "../../api/client";
 import type { Session } from "../../app/session";
-import { base64Of } from "../../shared/picture";
+import { base64Of } from "../../common/picture";
 
 /** What an operator shows at the sign-in. */
 export type SignInWay = Schema<"Policy">;

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, type Schema } from "../../api/client";
-import { useRefresh } from "../../shared/refresh";
+import { useRefresh } from "../../common/refresh";
 
 export type Operator = Schema<"ShownOperator">;
 export type Role = Schema<"Role">;

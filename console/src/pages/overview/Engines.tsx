@@ -3,11 +3,11 @@ import { Table, Tag, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { usePermissions } from "../../app/session";
-import { countText } from "../../shared/numbers";
-import { ScrollBox } from "../../shared/ScrollBox";
-import { Section } from "../../shared/Section";
-import { StateTag } from "../../shared/StateTag";
-import { Moment } from "../../shared/time";
+import { countText } from "../../common/numbers";
+import { ScrollBox } from "../../common/ScrollBox";
+import { Section } from "../../common/Section";
+import { StateTag } from "../../common/StateTag";
+import { Moment } from "../../common/time";
 import type { Engine } from "./overview";
 
 /** The engines: whether they answer, and what waits for them. */

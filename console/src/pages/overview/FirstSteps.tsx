@@ -2,7 +2,7 @@ import { Flex, Steps, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { usePermissions } from "../../app/session";
-import { Section } from "../../shared/Section";
+import { Section } from "../../common/Section";
 import type { Overview } from "./overview";
 
 /** What comes next while nobody is enrolled. */

@@ -1,9 +1,9 @@
 import { type Breakpoint, Table } from "antd";
 import { useTranslation } from "react-i18next";
-import { bytesText, countText } from "../../shared/numbers";
-import { ScrollBox } from "../../shared/ScrollBox";
-import { Section } from "../../shared/Section";
-import { Moment } from "../../shared/time";
+import { bytesText, countText } from "../../common/numbers";
+import { ScrollBox } from "../../common/ScrollBox";
+import { Section } from "../../common/Section";
+import { Moment } from "../../common/time";
 import type { Node } from "./overview";
 
 /** The processes of the server, and what they use. */

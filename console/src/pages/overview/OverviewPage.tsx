@@ -1,8 +1,8 @@
 import { Flex, Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { Page } from "../../shared/Page";
-import { Loaded } from "../../shared/states";
-import { Moment } from "../../shared/time";
+import { Page } from "../../common/Page";
+import { Loaded } from "../../common/states";
+import { Moment } from "../../common/time";
 import { Engines } from "./Engines";
 import { FirstSteps } from "./FirstSteps";
 import { Nodes } from "./Nodes";

@@ -11,12 +11,12 @@ import { Checkbox, Flex, Typography } from "antd";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { LibraryLink } from "../../shared/LibraryLink";
-import { PersonLink } from "../../shared/names";
-import { countText } from "../../shared/numbers";
-import { Section } from "../../shared/Section";
-import { Loaded, Nothing } from "../../shared/states";
-import { Moment } from "../../shared/time";
+import { LibraryLink } from "../../common/LibraryLink";
+import { PersonLink } from "../../common/names";
+import { countText } from "../../common/numbers";
+import { Section } from "../../common/Section";
+import { Loaded, Nothing } from "../../common/states";
+import { Moment } from "../../common/time";
 import { STATES } from "../jobs/jobs";
 import { type Event, useLatestEvents } from "./events";
 

@@ -4,8 +4,8 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { usePermissions } from "../../app/session";
-import { bytesText, countText, percentText } from "../../shared/numbers";
-import { durationText, Moment } from "../../shared/time";
+import { bytesText, countText, percentText } from "../../common/numbers";
+import { durationText, Moment } from "../../common/time";
 import type { Overview } from "./overview";
 
 /** The numbers by which the platform's state is judged. */

@@ -1,9 +1,9 @@
 import dayjs from "dayjs";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { Chart } from "../../shared/Chart";
-import { countText } from "../../shared/numbers";
-import { durationText } from "../../shared/time";
+import { Chart } from "../../common/Chart";
+import { countText } from "../../common/numbers";
+import { durationText } from "../../common/time";
 import type { Minute } from "./overview";
 
 const PERCENTILES = ["p50", "p95", "p99"] as const;

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { api, dataOf, type Schema } from "../../api/client";
-import { FailurePanel } from "../../shared/states";
+import { FailurePanel } from "../../common/states";
 import { type PersonValues, showFaults, TEXT_FIELDS } from "./fields";
 import { nameOf, pathOf } from "./person";
 import { PersonFields } from "./PersonFields";

@@ -1,9 +1,9 @@
 import { App, Button, Flex, Form, Modal, Progress, theme, Typography } from "antd";
 import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useConfirm } from "../../shared/confirm";
-import { countText } from "../../shared/numbers";
-import { describe, FailurePanel } from "../../shared/states";
+import { useConfirm } from "../../common/confirm";
+import { countText } from "../../common/numbers";
+import { describe, FailurePanel } from "../../common/states";
 import { type BulkAct, type BulkProgress, useBulk } from "./bulk";
 import { allIds, type PeopleFilter } from "./list";
 import { failureOf } from "./verdicts";

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, type Schema } from "../../api/client";
 import { Failure } from "../../api/failure";
-import { FailurePanel } from "../../shared/states";
+import { FailurePanel } from "../../common/states";
 import { changesOf, type PersonValues, showFaults, TEXT_FIELDS, valuesOf } from "./fields";
 import { useListedPeople } from "./list";
 import { type Person, placeOf } from "./person";

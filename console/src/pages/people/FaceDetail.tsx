@@ -4,12 +4,12 @@ import { App, Button, Descriptions, Flex, Modal, Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
 import { api, dataOf, queries, type Schema } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { useConfirm } from "../../shared/confirm";
-import { shareText } from "../../shared/numbers";
-import { PictureStage } from "../../shared/PictureStage";
-import { QualityBars } from "../../shared/QualityBars";
-import { FailurePanel, Loaded } from "../../shared/states";
-import { momentText } from "../../shared/time";
+import { useConfirm } from "../../common/confirm";
+import { shareText } from "../../common/numbers";
+import { PictureStage } from "../../common/PictureStage";
+import { QualityBars } from "../../common/QualityBars";
+import { FailurePanel, Loaded } from "../../common/states";
+import { momentText } from "../../common/time";
 import { isBuiltin, nameOf, type Person } from "./person";
 
 interface Properties {

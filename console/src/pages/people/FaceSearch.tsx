@@ -4,11 +4,11 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { api, dataOf, type Schema } from "../../api/client";
-import { FaceImage } from "../../shared/FaceImage";
-import { PictureInput } from "../../shared/PictureInput";
-import { type Marked, PictureStage } from "../../shared/PictureStage";
-import { ScoreScale } from "../../shared/ScoreScale";
-import { FailurePanel } from "../../shared/states";
+import { FaceImage } from "../../common/FaceImage";
+import { PictureInput } from "../../common/PictureInput";
+import { type Marked, PictureStage } from "../../common/PictureStage";
+import { ScoreScale } from "../../common/ScoreScale";
+import { FailurePanel } from "../../common/states";
 import { nameOf, pathOf } from "./person";
 
 /** Answers of a search have at most so many people for each face. */

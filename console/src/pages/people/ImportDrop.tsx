@@ -2,9 +2,9 @@ import { FileZipOutlined, FolderOpenOutlined, InboxOutlined } from "@ant-design/
 import { Button, Flex, theme, Typography } from "antd";
 import { type DragEvent, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { chosenFiles, droppedFiles, type FoundFile } from "../../shared/folder";
-import { bytesText, countText } from "../../shared/numbers";
-import { MAX_ARCHIVE_BYTES } from "../../shared/zip";
+import { chosenFiles, droppedFiles, type FoundFile } from "../../common/folder";
+import { bytesText, countText } from "../../common/numbers";
+import { MAX_ARCHIVE_BYTES } from "../../common/zip";
 import { MAX_FILE_BYTES, MAX_FILES } from "./prepare";
 
 interface Properties {

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import type { Schema } from "../../api/client";
-import { FailurePanel } from "../../shared/states";
+import { FailurePanel } from "../../common/states";
 import { useMerge } from "./DuplicatePair";
 import { nameOf, pathOf, type Person } from "./person";
 import { PersonChoice } from "./PersonChoice";

@@ -4,8 +4,8 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { api, dataOf, type Schema } from "../../api/client";
-import { LibraryChoice } from "../../shared/LibraryChoice";
-import { FailurePanel } from "../../shared/states";
+import { LibraryChoice } from "../../common/LibraryChoice";
+import { FailurePanel } from "../../common/states";
 import { useListedPeople } from "./list";
 import { nameOf, pathOf, type Person, placeOf } from "./person";
 

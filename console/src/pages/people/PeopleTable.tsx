@@ -2,7 +2,7 @@ import { Checkbox, Tag, theme } from "antd";
 import { memo, type ReactNode, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { Moment } from "../../shared/time";
+import { Moment } from "../../common/time";
 import { HiddenText } from "./HiddenText";
 import { Line } from "./Line";
 import type { Shown } from "./PeopleGrid";

@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { api, dataOf, type Schema } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { useConfirm } from "../../shared/confirm";
+import { useConfirm } from "../../common/confirm";
 import { useListedPeople } from "./list";
 import { MergePerson } from "./MergePerson";
 import { MovePerson } from "./MovePerson";

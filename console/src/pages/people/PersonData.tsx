@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Schema } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { momentText } from "../../shared/time";
+import { momentText } from "../../common/time";
 import { Section } from "../libraries/Section";
 import { EditPerson } from "./EditPerson";
 import { LONG_FIELDS, TEXT_FIELDS } from "./fields";

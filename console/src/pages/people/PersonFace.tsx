@@ -1,5 +1,5 @@
 import { queries } from "../../api/client";
-import { FaceImage } from "../../shared/FaceImage";
+import { FaceImage } from "../../common/FaceImage";
 import { nameOf, type Person, placeOf } from "./person";
 
 const FRESH_MS = 60_000;

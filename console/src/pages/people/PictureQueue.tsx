@@ -2,11 +2,11 @@ import { CameraOutlined, DeleteOutlined, InboxOutlined } from "@ant-design/icons
 import { Alert, Button, Flex, Tag, theme, Typography, Upload } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { bytesText, shareText } from "../../shared/numbers";
-import { mayUseCamera, PICTURE_TYPES } from "../../shared/picture";
-import { PictureInput } from "../../shared/PictureInput";
-import { QualityBars } from "../../shared/QualityBars";
-import { describe } from "../../shared/states";
+import { bytesText, shareText } from "../../common/numbers";
+import { mayUseCamera, PICTURE_TYPES } from "../../common/picture";
+import { PictureInput } from "../../common/PictureInput";
+import { QualityBars } from "../../common/QualityBars";
+import { describe } from "../../common/states";
 import { Line } from "./Line";
 import { MAX_ALL_BYTES, MAX_PICTURE_BYTES, MAX_PICTURES, type Pictures, type QueuedPicture } from "./pictures";
 

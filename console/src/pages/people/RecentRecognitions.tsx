@@ -2,9 +2,9 @@ import { Alert, Button, Flex, Spin, theme, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { api, dataOf, queries, type Schema } from "../../api/client";
-import { useCursor } from "../../shared/cursor";
-import { FailurePanel, Loaded, Nothing } from "../../shared/states";
-import { Moment } from "../../shared/time";
+import { useCursor } from "../../common/cursor";
+import { FailurePanel, Loaded, Nothing } from "../../common/states";
+import { Moment } from "../../common/time";
 import { Section } from "../libraries/Section";
 import { nameOf, type Person } from "./person";
 

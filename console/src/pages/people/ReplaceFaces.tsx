@@ -3,8 +3,8 @@ import { Alert, App, Flex, Modal } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, asForm, type Schema } from "../../api/client";
-import { PictureInput } from "../../shared/PictureInput";
-import { FailurePanel } from "../../shared/states";
+import { PictureInput } from "../../common/PictureInput";
+import { FailurePanel } from "../../common/states";
 import { nameOf, type Person, placeOf } from "./person";
 import { Preview } from "./PictureQueue";
 

@@ -2,7 +2,7 @@ import { Select } from "antd";
 import type { CSSProperties } from "react";
 import { useTranslation } from "react-i18next";
 import { queries } from "../../api/client";
-import { countText } from "../../shared/numbers";
+import { countText } from "../../common/numbers";
 
 const MOST = 1000;
 const MAX_LENGTH = 64;

@@ -2,10 +2,10 @@ import { useMutation } from "@tanstack/react-query";
 import { Alert, Flex, Modal } from "antd";
 import { useTranslation } from "react-i18next";
 import { api, asForm, dataOf, type Schema } from "../../api/client";
-import { FaceImage } from "../../shared/FaceImage";
-import { PictureInput } from "../../shared/PictureInput";
-import { ScoreScale } from "../../shared/ScoreScale";
-import { FailurePanel } from "../../shared/states";
+import { FaceImage } from "../../common/FaceImage";
+import { PictureInput } from "../../common/PictureInput";
+import { ScoreScale } from "../../common/ScoreScale";
+import { FailurePanel } from "../../common/states";
 import { nameOf, type Person, placeOf } from "./person";
 import { Preview } from "./PictureQueue";
 

@@ -1,5 +1,5 @@
-import type { FoundFile } from "../../shared/folder";
-import type { Packed } from "../../shared/zip";
+import type { FoundFile } from "../../common/folder";
+import type { Packed } from "../../common/zip";
 
 /** Why a file is not sent. */
 export type LeftOut = "notAPicture" | "notInFolder" | "folderInFolder" | "tooLarge";

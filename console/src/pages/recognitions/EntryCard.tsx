@@ -2,9 +2,9 @@ import { QuestionCircleOutlined } from "@ant-design/icons";
 import { Button, Card, Flex, theme, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { usePermissions } from "../../app/session";
-import { PersonLink } from "../../shared/names";
-import { StateTag } from "../../shared/StateTag";
-import { Moment, momentText } from "../../shared/time";
+import { PersonLink } from "../../common/names";
+import { StateTag } from "../../common/StateTag";
+import { Moment, momentText } from "../../common/time";
 import { EntryPicture } from "./EntryPicture";
 import type { Entry } from "./recognitions";
 

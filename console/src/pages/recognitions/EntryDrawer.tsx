@@ -4,11 +4,11 @@ import { Button, Descriptions, Drawer, Flex, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { api } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { useConfirm } from "../../shared/confirm";
-import { FaceImage } from "../../shared/FaceImage";
-import { PersonLink, usePersonName } from "../../shared/names";
-import { StateTag } from "../../shared/StateTag";
-import { Moment, momentText } from "../../shared/time";
+import { useConfirm } from "../../common/confirm";
+import { FaceImage } from "../../common/FaceImage";
+import { PersonLink, usePersonName } from "../../common/names";
+import { StateTag } from "../../common/StateTag";
+import { Moment, momentText } from "../../common/time";
 import { EntryPicture } from "./EntryPicture";
 import type { Entry } from "./recognitions";
 

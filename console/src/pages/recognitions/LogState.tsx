@@ -5,10 +5,10 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, queries, type Schema } from "../../api/client";
 import { usePermissions } from "../../app/session";
-import { useAct } from "../../shared/confirm";
-import { useLibraryName } from "../../shared/names";
-import { StateTag } from "../../shared/StateTag";
-import { Loaded } from "../../shared/states";
+import { useAct } from "../../common/confirm";
+import { useLibraryName } from "../../common/names";
+import { StateTag } from "../../common/StateTag";
+import { Loaded } from "../../common/states";
 
 type Logging = Schema<"ShownLogging">;
 

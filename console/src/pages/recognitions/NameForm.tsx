@@ -2,8 +2,8 @@ import { useQueryClient } from "@tanstack/react-query";
 import { App, Checkbox, Flex, Form, Input, Modal, Select, Typography } from "antd";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { FailurePanel } from "../../shared/states";
-import { momentText } from "../../shared/time";
+import { FailurePanel } from "../../common/states";
+import { momentText } from "../../common/time";
 import { EntryPicture } from "./EntryPicture";
 import { type Entry, type GroupOptions, MAX_MORE_FACES, type Naming, nameEntry, nameGroup } from "./recognitions";
 

@@ -3,9 +3,9 @@ import { Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { queries } from "../../api/client";
-import { usePersonName } from "../../shared/names";
-import { describe } from "../../shared/states";
-import { useSettled } from "../../shared/useSettled";
+import { usePersonName } from "../../common/names";
+import { describe } from "../../common/states";
+import { useSettled } from "../../common/useSettled";
 
 interface Properties {
   library: string;

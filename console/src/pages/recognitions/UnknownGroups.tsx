@@ -2,9 +2,9 @@ import { Alert, Button, Flex, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf } from "../../api/client";
-import { useCursor } from "../../shared/cursor";
-import { countText } from "../../shared/numbers";
-import { FailurePanel, Nothing, Waiting } from "../../shared/states";
+import { useCursor } from "../../common/cursor";
+import { countText } from "../../common/numbers";
+import { FailurePanel, Nothing, Waiting } from "../../common/states";
 import { isOpen, type Item, type Job } from "../jobs/jobs";
 import { GroupCard, type FaceGroup } from "./GroupCard";
 

@@ -3,10 +3,10 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf, queries, type Schema } from "../../api/client";
 import { useSessions } from "../../app/session";
-import { FormModal } from "../../shared/FormModal";
-import { Part } from "../../shared/Part";
-import { ShownOnce } from "../../shared/ShownOnce";
-import { momentText } from "../../shared/time";
+import { FormModal } from "../../common/FormModal";
+import { Part } from "../../common/Part";
+import { ShownOnce } from "../../common/ShownOnce";
+import { momentText } from "../../common/time";
 import { environmentName } from "./settingTexts";
 
 const USUAL_HOURS = 24;

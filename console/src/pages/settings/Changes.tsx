@@ -3,9 +3,9 @@ import { Button, Flex, Form, Grid, Input, type TableProps, Typography } from "an
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf, type Schema } from "../../api/client";
-import { CursorTable, useCursor } from "../../shared/cursor";
-import { FormModal } from "../../shared/FormModal";
-import { Moment } from "../../shared/time";
+import { CursorTable, useCursor } from "../../common/cursor";
+import { FormModal } from "../../common/FormModal";
+import { Moment } from "../../common/time";
 import { actorText } from "../audit/names";
 import { MAX_REASON_CHARACTERS } from "./SettingForm";
 import { Value } from "./Value";

@@ -4,9 +4,9 @@ import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { api, dataOf } from "../../api/client";
-import { useRefresh } from "../../shared/refresh";
-import { FailurePanel } from "../../shared/states";
-import { Moment } from "../../shared/time";
+import { useRefresh } from "../../common/refresh";
+import { FailurePanel } from "../../common/states";
+import { Moment } from "../../common/time";
 
 const POLL_MS = 1500;
 const OPEN = ["queued", "running"];

@@ -1,11 +1,11 @@
 import { Alert, Button, Flex, Table, type TableProps, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { api, queries, type Schema } from "../../api/client";
-import { useConfirm } from "../../shared/confirm";
-import { Copyable } from "../../shared/Copyable";
-import { Part } from "../../shared/Part";
-import { useRefresh } from "../../shared/refresh";
-import { Loaded } from "../../shared/states";
+import { useConfirm } from "../../common/confirm";
+import { Copyable } from "../../common/Copyable";
+import { Part } from "../../common/Part";
+import { useRefresh } from "../../common/refresh";
+import { Loaded } from "../../common/states";
 import { Resealing } from "./Resealing";
 
 type Key = Schema<"ShownSecretKey">;

@@ -1,10 +1,10 @@
 import { Alert, Descriptions, Divider, Drawer, Flex, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { queries } from "../../api/client";
-import { Part } from "../../shared/Part";
-import { Prose } from "../../shared/Prose";
-import { Snippet } from "../../shared/Snippet";
-import { Loaded } from "../../shared/states";
+import { Part } from "../../common/Part";
+import { Prose } from "../../common/Prose";
+import { Snippet } from "../../common/Snippet";
+import { Loaded } from "../../common/states";
 import { Changes } from "./Changes";
 import { SettingForm } from "./SettingForm";
 import { isChangeable, type Setting } from "./settingKinds";

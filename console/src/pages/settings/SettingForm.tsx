@@ -2,7 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { App, Button, Checkbox, Flex, Form, Input } from "antd";
 import { useTranslation } from "react-i18next";
 import { api } from "../../api/client";
-import { ReasonedFailure } from "../../shared/ReasonedFailure";
+import { ReasonedFailure } from "../../common/ReasonedFailure";
 import { kindOf, mayBeUnset, type Setting } from "./settingKinds";
 import { limitText } from "./settingTexts";
 import { ValueInput } from "./ValueInput";

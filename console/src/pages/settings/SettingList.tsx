@@ -2,8 +2,8 @@ import { ConfigProvider, Flex, Grid, Input, Menu, Segmented, Select, Typography 
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { queries } from "../../api/client";
-import { useAddress } from "../../shared/address";
-import { Loaded, Nothing } from "../../shared/states";
+import { useAddress } from "../../common/address";
+import { Loaded, Nothing } from "../../common/states";
 import { SettingRow } from "./SettingRow";
 import { isChangeable, type Setting } from "./settingKinds";
 import { descriptionOf, GENERAL, sectionOf, sectionText } from "./settingTexts";

@@ -1,6 +1,6 @@
 import { Button, Flex, Tag, theme, Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { Prose } from "../../shared/Prose";
+import { Prose } from "../../common/Prose";
 import { isChangeable, type Setting } from "./settingKinds";
 import { descriptionOf } from "./settingTexts";
 import { Value } from "./Value";

@@ -1,8 +1,8 @@
 import { Tabs } from "antd";
 import { useTranslation } from "react-i18next";
-import { useAddress } from "../../shared/address";
-import { AdminsOnly } from "../../shared/AdminsOnly";
-import { Page } from "../../shared/Page";
+import { useAddress } from "../../common/address";
+import { AdminsOnly } from "../../common/AdminsOnly";
+import { Page } from "../../common/Page";
 import { Changes } from "./Changes";
 import { KeysPart } from "./KeysPart";
 import { SettingDrawer } from "./SettingDrawer";

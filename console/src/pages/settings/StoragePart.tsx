@@ -1,10 +1,10 @@
 import { Button, Card, Divider, Flex, Statistic, Table, type TableProps, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { queries, type Schema } from "../../api/client";
-import { Part } from "../../shared/Part";
-import { bytesText } from "../../shared/numbers";
-import { Loaded } from "../../shared/states";
-import { textOf } from "../../shared/texts";
+import { Part } from "../../common/Part";
+import { bytesText } from "../../common/numbers";
+import { Loaded } from "../../common/states";
+import { textOf } from "../../common/texts";
 
 type Retention = Schema<"Retention">;
 

@@ -2,7 +2,7 @@ import { Button, Flex, Form, Input, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "../../api/client";
-import { FormModal } from "../../shared/FormModal";
+import { FormModal } from "../../common/FormModal";
 import { MAX_REASON_CHARACTERS } from "./SettingForm";
 import type { Setting } from "./settingKinds";
 import { Value } from "./Value";

@@ -1,6 +1,6 @@
 import i18next from "i18next";
 import { currentLanguage } from "../../app/language";
-import { textOf } from "../../shared/texts";
+import { textOf } from "../../common/texts";
 import { limitsOf, SECRET, type Setting } from "./settingKinds";
 
 /** The section of settings whose names have no dot. */

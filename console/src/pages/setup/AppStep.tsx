@@ -5,7 +5,7 @@ import i18next from "i18next";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf, queries, type Schema } from "../../api/client";
-import { FailurePanel, Loaded } from "../../shared/states";
+import { FailurePanel, Loaded } from "../../common/states";
 import type { StepProperties } from "./Setup";
 import { StepFrame } from "./StepFrame";
 

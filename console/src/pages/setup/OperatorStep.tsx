@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf } from "../../api/client";
 import { useSessions } from "../../app/session";
-import { FailurePanel } from "../../shared/states";
+import { FailurePanel } from "../../common/states";
 import type { StepProperties } from "./Setup";
 import { StepFrame } from "./StepFrame";
 

@@ -2,7 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Alert, Button, Flex } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { FailurePanel } from "../../shared/states";
+import { FailurePanel } from "../../common/states";
 import { identify } from "../try/acts";
 import type { Identification } from "../try/dialects/types";
 import { FoundFaces } from "../try/FoundFaces";

@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { AppearanceMenu } from "../../app/menus";
-import { Page } from "../../shared/Page";
+import { Page } from "../../common/Page";
 
 /** The frame of the setup: brand, language and theme, and the way into the console. */
 export function SetupFrame({ children }: { children: ReactNode }) {

@@ -2,7 +2,7 @@ import { Result } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { usePermissions } from "../../app/session";
-import { FailurePanel, Waiting } from "../../shared/states";
+import { FailurePanel, Waiting } from "../../common/states";
 import { SetupFrame } from "./SetupFrame";
 import { Setup } from "./Setup";
 import { useProgress } from "./useProgress";

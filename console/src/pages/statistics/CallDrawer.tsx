@@ -1,6 +1,6 @@
 import { Descriptions, Drawer, Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { durationText, Moment } from "../../shared/time";
+import { durationText, Moment } from "../../common/time";
 import type { Call } from "./calls";
 import { Result } from "./Result";
 import { interfaceOf, isInterface } from "./statistics";

@@ -2,7 +2,7 @@ import { Button, Flex, InputNumber, Select, Space } from "antd";
 import dayjs from "dayjs";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { RangeInput } from "../../shared/RangeInput";
+import { RangeInput } from "../../common/RangeInput";
 import { CallSelects } from "./CallSelects";
 import type { SingleCallFilter } from "./calls";
 

@@ -1,8 +1,8 @@
 import { Button, Flex, Grid, type TableColumnType, Typography } from "antd";
 import type { ComponentProps } from "react";
 import { useTranslation } from "react-i18next";
-import { CursorTable } from "../../shared/cursor";
-import { durationText, Moment, momentText } from "../../shared/time";
+import { CursorTable } from "../../common/cursor";
+import { durationText, Moment, momentText } from "../../common/time";
 import type { Call } from "./calls";
 import { Result } from "./Result";
 

@@ -2,11 +2,11 @@ import { DownloadOutlined } from "@ant-design/icons";
 import { Button } from "antd";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Chart } from "../../shared/Chart";
-import { useAct } from "../../shared/confirm";
-import { countText } from "../../shared/numbers";
-import { saveCsv } from "../../shared/saving";
-import { durationText } from "../../shared/time";
+import { Chart } from "../../common/Chart";
+import { useAct } from "../../common/confirm";
+import { countText } from "../../common/numbers";
+import { saveCsv } from "../../common/saving";
+import { durationText } from "../../common/time";
 import {
   type CallFilter,
   type Group,

@@ -1,6 +1,6 @@
 import { CheckCircleOutlined, CloseCircleOutlined } from "@ant-design/icons";
 import { useTranslation } from "react-i18next";
-import { StateTag } from "../../shared/StateTag";
+import { StateTag } from "../../common/StateTag";
 
 /** Whether a call succeeded, in words. */
 export function Result({ ok }: { ok: boolean }) {

@@ -1,7 +1,7 @@
 import { Card, Flex, Statistic } from "antd";
 import { useTranslation } from "react-i18next";
-import { countText } from "../../shared/numbers";
-import { durationText } from "../../shared/time";
+import { countText } from "../../common/numbers";
+import { durationText } from "../../common/time";
 import type { Row } from "./statistics";
 
 /** The calls of all groups together. */

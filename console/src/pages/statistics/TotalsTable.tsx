@@ -3,11 +3,11 @@ import { Button, Flex, Table, type TableColumnType, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { useAct } from "../../shared/confirm";
-import { countText, percentText } from "../../shared/numbers";
-import { saveCsv } from "../../shared/saving";
-import { Section } from "../../shared/Section";
-import { durationText, Moment } from "../../shared/time";
+import { useAct } from "../../common/confirm";
+import { countText, percentText } from "../../common/numbers";
+import { saveCsv } from "../../common/saving";
+import { Section } from "../../common/Section";
+import { durationText, Moment } from "../../common/time";
 import { type CallFilter, type Group, type Row, totalsCsv } from "./statistics";
 import { useGroupText } from "./useGroupText";
 

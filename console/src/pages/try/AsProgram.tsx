@@ -5,7 +5,7 @@ import { CodeBox } from "./CodeBox";
 import { translate } from "./dialects";
 import { type Act, type CodeLanguage, type Dialect, DIALECTS, type Exchange, type Note } from "./dialects/types";
 import { Heading } from "./Heading";
-import { TabsOrSelect } from "../../shared/TabsOrSelect";
+import { TabsOrSelect } from "../../common/TabsOrSelect";
 
 /** The same act as a program does it, in each interface: request, answer, and code. */
 export function AsProgram({ act }: { act: Act }) {

@@ -1,7 +1,7 @@
 import { theme } from "antd";
 import { useEffect, useRef } from "react";
 import type { Schema } from "../../api/client";
-import type { LoadedPicture } from "../../shared/loadedPicture";
+import type { LoadedPicture } from "../../common/loadedPicture";
 
 /** Share of the face's size that is shown around it. */
 const MARGIN = 0.2;

@@ -1,7 +1,7 @@
 import { Descriptions, Flex } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
-import { QualityBars } from "../../shared/QualityBars";
+import { QualityBars } from "../../common/QualityBars";
 import { LivenessLine } from "./LivenessLine";
 
 /** All that is known of a face: quality with the reason for a refusal, liveness, direction and place. */

@@ -1,7 +1,7 @@
 import { Alert, Card, Collapse, Flex, theme, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
-import { type LoadedPicture, useLoadedPicture } from "../../shared/loadedPicture";
+import { type LoadedPicture, useLoadedPicture } from "../../common/loadedPicture";
 import { USUAL_THRESHOLD } from "./acts";
 import type { Identification } from "./dialects/types";
 import { FaceCrop } from "./FaceCrop";

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Schema } from "../../api/client";
-import { FailurePanel, Loaded, Nothing } from "../../shared/states";
+import { FailurePanel, Loaded, Nothing } from "../../common/states";
 import { identify } from "./acts";
 import { AsProgram } from "./AsProgram";
 import type { Identification } from "./dialects/types";

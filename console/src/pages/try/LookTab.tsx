@@ -2,7 +2,7 @@ import { Alert, Card, Flex, Radio, Typography } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
-import { FailurePanel } from "../../shared/states";
+import { FailurePanel } from "../../common/states";
 import { look } from "./acts";
 import { AsProgram } from "./AsProgram";
 import type { Look } from "./dialects/types";

@@ -2,8 +2,8 @@ import { Flex, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Schema } from "../../api/client";
-import { FaceImage } from "../../shared/FaceImage";
-import { ScoreScale } from "../../shared/ScoreScale";
+import { FaceImage } from "../../common/FaceImage";
+import { ScoreScale } from "../../common/ScoreScale";
 
 type Found = Schema<"FoundPerson">;
 

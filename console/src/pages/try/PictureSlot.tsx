@@ -1,7 +1,7 @@
 import { Button, Flex, Spin } from "antd";
 import { useTranslation } from "react-i18next";
-import { PictureInput } from "../../shared/PictureInput";
-import { type Marked, PictureStage } from "../../shared/PictureStage";
+import { PictureInput } from "../../common/PictureInput";
+import { type Marked, PictureStage } from "../../common/PictureStage";
 
 interface Properties {
   picture: Blob | null;

@@ -3,12 +3,12 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { usePermissions } from "../../app/session";
-import { Page } from "../../shared/Page";
+import { Page } from "../../common/Page";
 import { IdentifyTab } from "./IdentifyTab";
 import { LiveTab } from "./LiveTab";
 import { LookTab } from "./LookTab";
 import { SameTab } from "./SameTab";
-import { TabsOrSelect } from "../../shared/TabsOrSelect";
+import { TabsOrSelect } from "../../common/TabsOrSelect";
 
 const MODES = ["look", "who", "same", "group", "live"] as const;
 type Mode = (typeof MODES)[number];

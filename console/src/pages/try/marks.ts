@@ -1,5 +1,5 @@
 import type { Schema } from "../../api/client";
-import type { Marked } from "../../shared/FaceMarks";
+import type { Marked } from "../../common/FaceMarks";
 import type { Identification } from "./dialects/types";
 
 /** Share of a face's area in which two boxes must agree to be of the same face. */

@@ -1,4 +1,4 @@
-import { base64Of } from "../../shared/picture";
+import { base64Of } from "../../common/picture";
 import type { SentPicture } from "./dialects/types";
 
 const HEAD = 8;

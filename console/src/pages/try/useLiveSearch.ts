@@ -1,7 +1,7 @@
 import { type RefObject, useCallback, useEffect, useState } from "react";
 import type { Schema } from "../../api/client";
 import { Failure } from "../../api/failure";
-import { base64Of, frameOf } from "../../shared/picture";
+import { base64Of, frameOf } from "../../common/picture";
 import { type Search, searchFaces } from "./acts";
 
 /** Time between the beginnings of two calls, if the server is fast enough. */

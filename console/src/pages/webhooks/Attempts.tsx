@@ -2,8 +2,8 @@ import { CheckCircleOutlined, CloseCircleOutlined } from "@ant-design/icons";
 import { Table, type TableColumnsType, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Schema } from "../../api/client";
-import { useTableScroll } from "../../shared/tableScroll";
-import { durationText, Moment } from "../../shared/time";
+import { useTableScroll } from "../../common/tableScroll";
+import { durationText, Moment } from "../../common/time";
 
 type Attempt = Schema<"ShownAttempt">;
 

@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { App, Flex, Form, Modal } from "antd";
 import { useTranslation } from "react-i18next";
 import { api, dataOf } from "../../api/client";
-import { FailurePanel } from "../../shared/states";
+import { FailurePanel } from "../../common/states";
 import type { Webhook } from "./kinds";
 import { kindsOf, type WebhookFields, WebhookForm } from "./WebhookForm";
 

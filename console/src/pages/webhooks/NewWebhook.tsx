@@ -3,8 +3,8 @@ import { Flex, Form, Modal, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { api, dataOf } from "../../api/client";
-import { ShownOnce } from "../../shared/ShownOnce";
-import { FailurePanel } from "../../shared/states";
+import { ShownOnce } from "../../common/ShownOnce";
+import { FailurePanel } from "../../common/states";
 import { kindsOf, type WebhookFields, WebhookForm } from "./WebhookForm";
 
 /** Creates a webhook, and shows the secret of its signatures afterwards. */

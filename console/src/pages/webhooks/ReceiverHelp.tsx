@@ -1,6 +1,6 @@
 import { Collapse, Flex, Tabs, Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { Snippet } from "../../shared/Snippet";
+import { Snippet } from "../../common/Snippet";
 import { NODE_RECEIVER, PYTHON_RECEIVER } from "./receivers";
 
 /** How a receiver takes events and checks that they are genuine, with code to copy. */

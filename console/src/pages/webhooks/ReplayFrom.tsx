@@ -4,8 +4,8 @@ import dayjs, { type Dayjs } from "dayjs";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, dataOf, queries } from "../../api/client";
-import { FailurePanel } from "../../shared/states";
-import { momentText } from "../../shared/time";
+import { FailurePanel } from "../../common/states";
+import { momentText } from "../../common/time";
 import type { Delivery, Webhook } from "./kinds";
 
 interface Properties {

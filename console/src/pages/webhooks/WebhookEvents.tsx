@@ -1,6 +1,6 @@
 import { Flex, Tag, Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { LibraryLink } from "../../shared/LibraryLink";
+import { LibraryLink } from "../../common/LibraryLink";
 import type { Webhook } from "./kinds";
 
 /** What a webhook gets: kinds of events, and of which library. */

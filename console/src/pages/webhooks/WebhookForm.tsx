@@ -1,8 +1,8 @@
 import { Checkbox, Flex, Form, type FormInstance, Input, Radio, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { usePermissions } from "../../app/session";
-import { AppChoice } from "../../shared/AppChoice";
-import { LibraryChoice } from "../../shared/LibraryChoice";
+import { AppChoice } from "../../common/AppChoice";
+import { LibraryChoice } from "../../common/LibraryChoice";
 import { type Kind, KINDS } from "./kinds";
 
 /** What is typed about a webhook. */

@@ -1,7 +1,7 @@
 import { CheckCircleOutlined, PauseCircleOutlined, StopOutlined, WarningOutlined } from "@ant-design/icons";
 import { Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { StateTag } from "../../shared/StateTag";
+import { StateTag } from "../../common/StateTag";
 import type { Webhook } from "./kinds";
 
 /** Returns why the platform disabled a webhook, in the reader's language where the reason is known. */

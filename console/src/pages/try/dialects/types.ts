@@ -30,7 +30,7 @@ export interface SearchedLibrary {
 }
 
 interface Circumstances {
-  /** Address of the server, such as `https://faces.example.com`. */
+  /** Address of the server, such as `http://127.0.0.1:9012`. */
   origin: string;
   /** When the call was answered, in milliseconds since 1970. */
   at: number;
