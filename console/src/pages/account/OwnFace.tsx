@@ -39,7 +39,7 @@ export function OwnFace() {
       actions={
         <>
           <Button onClick={() => setIsOpen(true)}>{t(hasFace ? "face.replace" : "face.enrol")}</Button>
-          {hasFace !== false && (
+          {hasFace && (
             <Button danger onClick={askDelete}>
               {t("face.delete")}
             </Button>
@@ -47,9 +47,7 @@ export function OwnFace() {
         </>
       }
     >
-      {hasFace !== undefined && (
-        <Badge status={hasFace ? "success" : "default"} text={t(hasFace ? "face.has" : "face.hasNot")} />
-      )}
+      <Badge status={hasFace ? "success" : "default"} text={t(hasFace ? "face.has" : "face.hasNot")} />
       {isOpen && (
         <FormModal<{ password: string }>
           title={t(hasFace ? "face.replace" : "face.enrol")}

@@ -14,7 +14,7 @@ import { usePermissions } from "../../app/session";
 import { api, dataOf } from "../../api/client";
 import { useAct, useConfirm } from "../../common/confirm";
 import { bytesText, countText } from "../../common/numbers";
-import { saveCsv } from "../../common/saving";
+import { saveCsv } from "../../common/download";
 import { useKindText } from "./JobState";
 import { type Job, mayCancel, mayDelete, mayPause, mayResume } from "./jobs";
 

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { Chart } from "../../common/Chart";
 import { useAct } from "../../common/confirm";
 import { countText } from "../../common/numbers";
-import { saveCsv } from "../../common/saving";
+import { saveCsv } from "../../common/download";
 import { durationText } from "../../common/time";
 import {
   type CallFilter,

@@ -7,7 +7,7 @@ import { useAct } from "../../common/confirm";
 import { useCursor } from "../../common/cursor";
 import { countText } from "../../common/numbers";
 import { Page } from "../../common/Page";
-import { saveCsv } from "../../common/saving";
+import { saveCsv } from "../../common/download";
 import { CallDrawer } from "./CallDrawer";
 import { CallFilters } from "./CallFilters";
 import { CallTable } from "./CallTable";

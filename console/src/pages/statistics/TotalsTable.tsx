@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useAct } from "../../common/confirm";
 import { countText, percentText } from "../../common/numbers";
-import { saveCsv } from "../../common/saving";
+import { saveCsv } from "../../common/download";
 import { Section } from "../../common/Section";
 import { durationText, Moment } from "../../common/time";
 import { type CallFilter, type Group, type Row, totalsCsv } from "./statistics";

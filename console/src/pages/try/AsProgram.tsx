@@ -1,7 +1,7 @@
 import { Alert, Card, Flex, Segmented, Typography } from "antd";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { CodeBox } from "./CodeBox";
+import { Snippet } from "../../common/Snippet";
 import { translate } from "./dialects";
 import { type Act, type CodeLanguage, type Dialect, DIALECTS, type Exchange, type Note } from "./dialects/types";
 import { Heading } from "./Heading";
@@ -70,14 +70,14 @@ function OneExchange({ exchange, language, onLanguage }: ExchangeProperties) {
       <div style={{ display: "grid", gridTemplateColumns: "repeat(auto-fit, minmax(min(100%, 380px), 1fr))", gap: 16 }}>
         <div style={{ minWidth: 0 }}>
           <Typography.Text strong>{t("program.request")}</Typography.Text>
-          <CodeBox label={t("program.requestOf", { call })} text={request} />
+          <Snippet label={t("program.requestOf", { call })} code={request} />
         </div>
         <div style={{ minWidth: 0 }}>
           <Typography.Text strong>{t("program.answer")}</Typography.Text>{" "}
           <Typography.Text type="secondary" className="number">
             HTTP {status}
           </Typography.Text>
-          <CodeBox label={t("program.answerOf", { call })} text={answer} />
+          <Snippet label={t("program.answerOf", { call })} code={answer} />
         </div>
       </div>
       {shown && (
@@ -89,7 +89,7 @@ function OneExchange({ exchange, language, onLanguage }: ExchangeProperties) {
             onChange={onLanguage}
             options={code.map((one) => ({ value: one.language, label: t(`program.languages.${one.language}`) }))}
           />
-          <CodeBox label={t("program.codeOf", { call })} text={shown.text} />
+          <Snippet label={t("program.codeOf", { call })} code={shown.text} />
         </div>
       )}
     </Flex>
