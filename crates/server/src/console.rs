@@ -40,8 +40,8 @@ impl Interface for Console {
     }
 
     fn claims(&self, request: &Request) -> bool {
-        let path = name_of(request.uri().path());
-        matches!(*request.method(), Method::GET | Method::HEAD) && (path == PAGE || Files::get(path).is_some())
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        is_read && name_of(request.uri().path()).is_some_and(|name| name == PAGE || Files::get(name).is_some())
     }
 
     async fn answer(&self, parts: &Parts, _: &mut UnreadBody) -> Response {
@@ -49,16 +49,13 @@ impl Interface for Console {
     }
 }
 
-/// Returns the name of the file that a path stands for.
-fn name_of(path: &str) -> &str {
-    match path.strip_prefix('/') {
-        Some("") | None => PAGE,
-        Some(name) => name,
-    }
+/// Returns the name of the file that a path stands for. A target that is a host or `*` has no path (RFC 9112, section 3.2).
+fn name_of(path: &str) -> Option<&str> {
+    path.strip_prefix('/').map(|name| if name.is_empty() { PAGE } else { name })
 }
 
 fn answer(parts: &Parts) -> Response {
-    let name = name_of(parts.uri.path());
+    let name = name_of(parts.uri.path()).unwrap_or(PAGE);
     let Some((file, encoding)) = encoded(name, &parts.headers) else {
         let mut response = Response::new(Body::from(NOT_BUILT));
         *response.status_mut() = StatusCode::NOT_FOUND;
