@@ -7,3 +7,8 @@ export function textOf(namespace: keyof Texts, key: string, fallback: string): s
   const text: unknown = i18next.t(key as never, { ns: namespace });
   return typeof text === "string" ? text : fallback;
 }
+
+/** Returns the name of a call by its method: in the reader's language if there is such a text, else `label`. */
+export function callName(method: string, label: string): string {
+  return textOf("about", `summaries.${method}`, label);
+}

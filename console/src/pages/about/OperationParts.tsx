@@ -3,12 +3,12 @@ import { useTranslation } from "react-i18next";
 import { BASE } from "../../api/client";
 import { Prose } from "../../common/Prose";
 import { Snippet } from "../../common/Snippet";
-import { textOf } from "../../common/texts";
+import { callName, textOf } from "../../common/texts";
 import { addressOf, type Operation, shellLine } from "./operation";
 
 /** Returns what a call does, in the reader's language if there is such a text. */
 export function summaryOf({ id, summary }: Operation): string {
-  return textOf("about", `summaries.${id}`, summary);
+  return callName(id, summary);
 }
 
 /** Method, path and summary of a call. */

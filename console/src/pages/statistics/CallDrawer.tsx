@@ -1,5 +1,6 @@
 import { Descriptions, Drawer, Typography } from "antd";
 import { useTranslation } from "react-i18next";
+import { callName } from "../../common/texts";
 import { durationText, Moment } from "../../common/time";
 import type { Call } from "./calls";
 import { Result } from "./Result";
@@ -15,7 +16,7 @@ export function CallDrawer({ call, onClose }: { call: Call; onClose: () => void 
     { key: "result", label: t("calls.result"), children: <Result ok={call.ok} /> },
     { key: "code", label: t("calls.code"), children: call.code ?? "—" },
     { key: "message", label: t("calls.message"), children: call.message ?? "—" },
-    { key: "label", label: t("by.method"), children: `${call.label} · ${call.method}` },
+    { key: "label", label: t("by.method"), children: `${callName(call.method, call.label)} · ${call.method}` },
     { key: "interface", label: t("by.interface"), children: isInterface(name) ? t(`interfaces.${name}`) : name },
     { key: "path", label: t("calls.path"), children: <Typography.Text copyable>{call.path}</Typography.Text> },
     { key: "app", label: t("by.app"), children: call.appId },

@@ -2,6 +2,7 @@ import { Button, Flex, Grid, type TableColumnType, Typography } from "antd";
 import type { ComponentProps } from "react";
 import { useTranslation } from "react-i18next";
 import { CursorTable } from "../../common/cursor";
+import { callName } from "../../common/texts";
 import { durationText, Moment, momentText } from "../../common/time";
 import type { Call } from "./calls";
 import { Result } from "./Result";
@@ -23,14 +24,14 @@ export function CallTable({ list, nothing, onOpen }: Properties) {
       style={{ padding: 0, height: "auto" }}
       className="number"
       onClick={() => onOpen(call)}
-      aria-label={t("calls.open", { time: momentText(call.at), name: call.label })}
+      aria-label={t("calls.open", { time: momentText(call.at), name: callName(call.method, call.label) })}
     >
       <Moment at={call.at} />
     </Button>
   );
   const name = ({ label, method }: Call) => (
     <>
-      <Typography.Text ellipsis={{ tooltip: label }}>{label}</Typography.Text>
+      <Typography.Text ellipsis={{ tooltip: callName(method, label) }}>{callName(method, label)}</Typography.Text>
       <Typography.Text type="secondary" ellipsis={{ tooltip: method }} style={{ fontSize: 12 }}>
         {method}
       </Typography.Text>

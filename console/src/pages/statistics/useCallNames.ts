@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { api } from "../../api/client";
+import { callName } from "../../common/texts";
 import { tableOf } from "./statistics";
 
 const FRESH_MS = 60_000;
@@ -16,7 +17,7 @@ export function useCallNames() {
     queryFn: async () => {
       const [methods, apps, engines] = await Promise.all([totalsBy("method"), totalsBy("app"), totalsBy("engine")]);
       return {
-        methods: methods.map(({ method, label }) => ({ value: method ?? "", label: `${label} · ${method ?? ""}` })),
+        methods: methods.map(({ method, label }) => ({ value: method ?? "", label: `${callName(method ?? "", label ?? "")} · ${method ?? ""}` })),
         apps: apps.map(({ appId }) => ({ value: appId ?? "", label: appId ?? "" })),
         engines: engines.flatMap(({ engine }) => (engine ? [{ value: engine, label: engine }] : [])),
       };
