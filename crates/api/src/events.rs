@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use aicp_platform::{Caller, Event, EventData, EventFilter, EventKind, EventStream, Platform, Woken};
+use aicp_platform::{Caller, Event, EventData, EventFilter, EventKind, EventStream, IdOrder, Platform, Woken};
 use aicp_requests::trouble;
 use aicp_types::{EventId, FaceId, LibraryId, PublicId};
 use axum::body::Body;
@@ -23,7 +23,7 @@ use utoipa_axum::routes;
 use crate::access::Access;
 use crate::authenticate;
 use crate::input::{Query, Who};
-use crate::pages::{self, Page};
+use crate::pages::{self, Page, Sort};
 use crate::problem::{Problem, Result};
 use crate::tags;
 use crate::times::{moment, rfc3339};
@@ -393,6 +393,10 @@ struct EventQuery {
     to: Option<String>,
     /// Only events after the one with this id.
     after: Option<String>,
+    /// Order of the list.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    sort: Sort,
     /// Number of events of a page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u64>,
@@ -402,7 +406,7 @@ struct EventQuery {
 
 /// List events
 ///
-/// In their order. An app sees its own events, of the kinds that its capabilities open; a caller who sees all apps sees the
+/// In their order, unless `sort` says otherwise. An app sees its own events, of the kinds that its capabilities open; a caller who sees all apps sees the
 /// events of all. Events are
 /// deleted by age (setting `events.retention_days`).
 #[utoipa::path(get, path = "/events/log", tag = tags::EVENTS, security(("token" = ["events"])), params(EventQuery),
@@ -416,13 +420,18 @@ async fn list_events(
     let from = moment("from", query.from.as_deref())?;
     let to = moment("to", query.to.as_deref())?;
     let filter = EventFilter { from, to, ..filter(query.kind, query.library_id.as_deref(), query.app_id)? };
-    let after = match (pages::after(query.cursor.as_deref())?, &query.after) {
-        (Some(after), _) => EventId::new(after),
-        (None, Some(after)) => event_id("after", after)?,
-        (None, None) => EventId::new(0),
+    let after = query.after.as_deref().map(|after| event_id("after", after)).transpose()?;
+    let after = after.unwrap_or(EventId::new(0));
+    let events = match query.sort.order(query.cursor.as_deref())? {
+        IdOrder::Oldest(begin) => {
+            let after = begin.map_or(after, EventId::new);
+            platform.events_after(&caller, filter, after, limit + 1).await?.events
+        }
+        IdOrder::Newest(before) => {
+            platform.events_before(&caller, filter, after, before.map(EventId::new), limit + 1).await?
+        }
     };
-    let batch = platform.events_after(&caller, filter, after, limit + 1).await?;
-    Ok(axum::Json(Page::of(batch.events, limit, |event| event.id.get(), ShownEvent::from)))
+    Ok(axum::Json(Page::by(events, limit, |event| query.sort.cursor(event.id.get()), ShownEvent::from)))
 }
 
 /// Reads the filters that streams and lists have in common.

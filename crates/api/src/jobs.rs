@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use aicp_platform::{Error, Job, JobKind, JobQuery, JobState, Missing, Platform};
+use aicp_platform::{Error, IdOrder, Job, JobKind, JobQuery, JobState, Missing, Platform};
 use aicp_types::{JobId, LibraryId};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::input::{Ids, Json, Query, Who};
 use crate::libraries::find as find_library;
-use crate::pages::{self, Page};
+use crate::pages::{self, Page, Sort};
 use crate::problem::Result;
 use crate::recognition::threshold_or_fmr;
 use crate::tags;
@@ -89,6 +89,9 @@ pub(crate) struct ShownJob {
     /// When it was created.
     #[schema(format = DateTime)]
     created_at: String,
+    /// When it begins at the earliest; `null`: as soon as there is room.
+    #[schema(format = DateTime)]
+    starts_at: Option<String>,
     /// When it first ran.
     #[schema(format = DateTime)]
     started_at: Option<String>,
@@ -128,6 +131,7 @@ impl From<Job> for ShownJob {
             failed: job.failed,
             error: job.error,
             created_at: rfc3339(job.created_at),
+            starts_at: job.starts_at.map(rfc3339),
             started_at: job.started_at.map(rfc3339),
             ended_at: job.ended_at.map(rfc3339),
             file: job.file.map(|file| ShownFile {
@@ -258,13 +262,18 @@ async fn group_unknown_faces(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct JobsQuery {
-    /// Only jobs in this state.
-    #[param(inline)]
-    state: Option<ShownState>,
+    /// Only jobs in this state; several may be sent, of which jobs are in one.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    state: Vec<ShownState>,
     /// Only jobs of this kind, such as `import`.
     kind: Option<String>,
     /// Only jobs about this library.
     library_id: Option<String>,
+    /// Order of the list.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    sort: Sort,
     /// Number of jobs of a page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u64>,
@@ -274,7 +283,7 @@ struct JobsQuery {
 
 /// List jobs
 ///
-/// In the order of creation. An app sees its own jobs, an administrator those of all apps.
+/// In the order of creation, unless `sort` says otherwise. An app sees its own jobs, an administrator those of all apps.
 #[utoipa::path(get, path = "/jobs", tag = tags::JOBS, security(("token" = ["libraries"])), params(JobsQuery),
     responses((status = OK, description = "A page", body = Page<ShownJob>)))]
 async fn list_jobs(
@@ -283,18 +292,21 @@ async fn list_jobs(
     Query(query): Query<JobsQuery>,
 ) -> Result<axum::Json<Page<ShownJob>>> {
     let limit = pages::limit(query.limit)?;
-    let after = pages::after(query.cursor.as_deref())?.map(JobId::new);
+    let order = match query.sort.order(query.cursor.as_deref())? {
+        IdOrder::Oldest(after) => IdOrder::Oldest(after.map(JobId::new)),
+        IdOrder::Newest(before) => IdOrder::Newest(before.map(JobId::new)),
+    };
     let kind = query.kind.as_deref().map(JobKind::named);
     let library_id = query.library_id.as_deref().map(LibraryId::parse);
     if matches!(kind, Some(None)) || matches!(library_id, Some(None)) {
         // There is no job of such a kind or library.
         return Ok(axum::Json(Page::whole(Vec::new())));
     }
-    let state = query.state.and_then(|wanted| STATES.iter().find(|(shown, _)| *shown == wanted));
-    let wanted =
-        JobQuery { state: state.map(|(_, state)| *state), kind: kind.flatten(), library_id: library_id.flatten() };
-    let jobs = platform.jobs(&caller, wanted, after, limit + 1).await?;
-    Ok(axum::Json(Page::of(jobs, limit, |job| job.id.get(), ShownJob::from)))
+    let wanted = STATES.iter().filter(|(shown, _)| query.state.contains(shown));
+    let states: Vec<JobState> = wanted.map(|(_, state)| *state).collect();
+    let wanted = JobQuery { states: &states, kind: kind.flatten(), library_id: library_id.flatten() };
+    let jobs = platform.jobs(&caller, wanted, order, limit + 1).await?;
+    Ok(axum::Json(Page::by(jobs, limit, |job| query.sort.cursor(job.id.get()), ShownJob::from)))
 }
 
 pub(crate) fn id_of(text: &str) -> Result<JobId> {
@@ -354,7 +366,7 @@ async fn resume_job(
 
 /// Cancel a job
 ///
-/// For good. What it has done stays.
+/// For good. What it has done stays. The deletion of a library can only be cancelled before it begins.
 #[utoipa::path(post, path = "/jobs/{job}/cancel", tag = tags::JOBS, security(("token" = ["libraries"])),
     params(("job" = String, Path, description = "Id of the job")),
     responses((status = OK, description = "The job", body = ShownJob)))]

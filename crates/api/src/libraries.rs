@@ -312,15 +312,35 @@ async fn update_library(
     Ok(revision::tagged(StatusCode::OK, revision(&library), ShownLibrary::from(library)))
 }
 
+/// How to delete a library.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct DeletionQuery {
+    /// Whether a job deletes it, which begins after the seconds of the setting `jobs.deletion_delay_s`. Until then the library can
+    /// be used as before, and to cancel the job is to keep it.
+    #[serde(default)]
+    #[param(required = false)]
+    undoable: bool,
+}
+
 /// Delete a library
 ///
 /// With its people, faces and pictures. One of more than 1,000 people is out of sight at once, and a job deletes the people.
 #[utoipa::path(delete, path = "/libraries/{library}", tag = tags::LIBRARIES, security(("token" = ["libraries"])),
-    params(("library" = String, Path, description = "Id of the library")),
+    params(("library" = String, Path, description = "Id of the library"), DeletionQuery),
     responses((status = NO_CONTENT, description = "It is deleted"),
-        (status = ACCEPTED, description = "It is being deleted by this job", body = ShownJob, headers(("Location" = String)))))]
-async fn delete_library(State(platform): State<Platform>, Who(caller): Who, Ids(id): Ids<String>) -> Result<Response> {
+        (status = ACCEPTED, description = "It is or will be deleted by this job", body = ShownJob, headers(("Location" = String)))))]
+async fn delete_library(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(id): Ids<String>,
+    Query(query): Query<DeletionQuery>,
+) -> Result<Response> {
     let (acting, library) = find(&platform, &caller, &id).await?;
+    if query.undoable {
+        return Ok(with_job(StatusCode::ACCEPTED, platform.schedule_library_deletion(&acting, &library).await?));
+    }
     match platform.delete_library_in_parts(&acting, &library).await? {
         None => Ok(StatusCode::NO_CONTENT.into_response()),
         Some(job) => Ok(with_job(StatusCode::ACCEPTED, job)),

@@ -1,6 +1,6 @@
 //! The numbers of the moment, on one page.
 
-use aicp_platform::{Caller, JobQuery, JobState, MinuteOfCalls, Platform};
+use aicp_platform::{Caller, IdOrder, JobQuery, JobState, MinuteOfCalls, Platform};
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -207,8 +207,9 @@ async fn get_overview(
 
 async fn job_numbers(platform: &Platform, caller: &Caller) -> Result<JobNumbers> {
     let count = async |state| {
-        let query = JobQuery { state: Some(state), kind: None, library_id: None };
-        Ok::<_, crate::problem::Problem>(platform.jobs(caller, query, None, MAX_JOBS).await?.len() as u64)
+        let query = JobQuery { states: &[state], ..JobQuery::default() };
+        let jobs = platform.jobs(caller, query, IdOrder::default(), MAX_JOBS).await?;
+        Ok::<_, crate::problem::Problem>(jobs.len() as u64)
     };
     Ok(JobNumbers {
         running: count(JobState::Running).await?,

@@ -1,8 +1,9 @@
 //! Pages of lists, and their cursors.
 
+use aicp_platform::IdOrder;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::problem::{Problem, Result};
@@ -36,6 +37,38 @@ impl<T> Page<T> {
     /// Makes the only page of a list.
     pub fn whole(items: Vec<T>) -> Self {
         Self { items, next: None }
+    }
+}
+
+/// Order of a list by creation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Sort {
+    /// The oldest first.
+    #[default]
+    Oldest,
+    /// The newest first.
+    Newest,
+}
+
+/// Mark of the cursors of lists that begin with the newest row.
+const BY_NEWEST: u8 = b'd';
+
+impl Sort {
+    /// Returns the order, from a cursor on.
+    pub fn order(self, cursor: Option<&str>) -> Result<IdOrder<i64>> {
+        Ok(match self {
+            Self::Oldest => IdOrder::Oldest(after(cursor)?),
+            Self::Newest => IdOrder::Newest(text_after(BY_NEWEST, cursor)?.map(|(_, id)| id)),
+        })
+    }
+
+    /// Returns the cursor of the page after a row.
+    pub fn cursor(self, last: i64) -> String {
+        match self {
+            Self::Oldest => cursor(last),
+            Self::Newest => text_cursor(BY_NEWEST, "", last),
+        }
     }
 }
 

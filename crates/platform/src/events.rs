@@ -36,6 +36,24 @@ impl Platform {
         Ok(self.inner.store.rows().await?.last_event().await?)
     }
 
+    /// Returns the newest events between two ids that the caller sees and the filter admits, at most `limit`, the newest
+    /// first. `before` `None`: from the last one on.
+    ///
+    /// # Errors
+    /// [`crate::Internal::Store`].
+    pub async fn events_before(
+        &self,
+        caller: &Caller,
+        filter: EventFilter,
+        after: EventId,
+        before: Option<EventId>,
+        limit: u64,
+    ) -> Result<Vec<Event>> {
+        let up_to = before.map_or(EventId::new(i64::MAX), |before| EventId::new(before.get().saturating_sub(1)));
+        let filter = seen_by(caller, filter);
+        Ok(self.inner.store.rows().await?.events_after(&filter, after, up_to, true, limit).await?)
+    }
+
     /// Returns the events after an id that the caller sees and the filter admits, at most `limit`.
     ///
     /// # Errors
@@ -86,7 +104,7 @@ pub(crate) async fn batch_after(
     if after >= last {
         return Ok(EventBatch { events: Vec::new(), position: last, has_gap });
     }
-    let events = rows.events_after(filter, after, last, limit).await?;
+    let events = rows.events_after(filter, after, last, false, limit).await?;
     let is_full = events.len() as u64 >= limit;
     let position = events.last().map(|event| event.id).filter(|_| is_full).unwrap_or(last);
     Ok(EventBatch { events, position, has_gap })

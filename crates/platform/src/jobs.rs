@@ -3,6 +3,7 @@
 //! A job goes on where it stopped. What it has done is recorded item by item, or with a position that is written in the
 //! same transaction as the work. An item may be begun twice, after a crash in between; the work on it is idempotent.
 
+mod control;
 mod copy;
 mod deletion;
 mod duplicates;
@@ -17,7 +18,7 @@ mod runner;
 mod uploads;
 mod zip;
 
-use aicp_store::{Act, JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob, Tx};
+use aicp_store::{Act, IdOrder, JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob, Tx};
 use aicp_types::{JobId, LibraryId, PublicId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +29,7 @@ pub(crate) use runner::Jobs;
 pub use uploads::{Upload, archive_of_export, folder_of_jobs};
 
 use crate::audit::state;
-use crate::error::or_missing;
-use crate::{BadInput, Caller, Error, Library, Limit, Missing, Platform, Refusal, Result, Similarity};
+use crate::{BadInput, Caller, Library, Limit, Missing, Platform, Result, Similarity};
 
 /// Kind of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,10 @@ impl JobKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Task {
     Import(ImportSource),
+    /// The library is out of sight already.
     Deletion,
+    /// The library is to be deleted once the job begins.
+    ScheduledDeletion(deletion::Requester),
     Duplicates {
         threshold: Similarity,
     },
@@ -99,7 +102,7 @@ impl Task {
     fn kind(&self) -> JobKind {
         match self {
             Self::Import(_) => JobKind::Import,
-            Self::Deletion => JobKind::LibraryDeletion,
+            Self::Deletion | Self::ScheduledDeletion(_) => JobKind::LibraryDeletion,
             Self::Duplicates { .. } => JobKind::DuplicateScan,
             Self::Grouping { .. } => JobKind::Grouping,
             Self::Copy { .. } => JobKind::LibraryCopy,
@@ -132,6 +135,8 @@ pub struct Job {
     pub failed: u64,
     /// When it was created.
     pub created_at: UnixMillis,
+    /// When it begins at the earliest; `None`: at once.
+    pub starts_at: Option<UnixMillis>,
     /// When it first ran.
     pub started_at: Option<UnixMillis>,
     /// When it ended.
@@ -154,6 +159,7 @@ impl Platform {
             done: row.done,
             failed: row.failed,
             created_at: row.created_at,
+            starts_at: row.starts_at,
             started_at: row.started_at,
             ended_at: row.ended_at,
         }
@@ -162,9 +168,9 @@ impl Platform {
 
 /// Which jobs to list. The default matches all.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct JobQuery {
-    /// Only jobs in this state.
-    pub state: Option<JobState>,
+pub struct JobQuery<'a> {
+    /// Only jobs in one of these states; empty: in any.
+    pub states: &'a [JobState],
     /// Only jobs of this kind.
     pub kind: Option<JobKind>,
     /// Only jobs about this library.
@@ -236,14 +242,6 @@ impl From<JobItem> for Item {
     }
 }
 
-/// Checks that a caller who sees a job may change it, too.
-///
-/// # Errors
-/// [`Refusal::Forbidden`].
-fn require_control(caller: &Caller, job: &JobRow) -> Result<()> {
-    if job.kind == JobKind::Resealing.name() { caller.require_administrator() } else { Ok(()) }
-}
-
 /// Whether a job in this state has ended for good.
 fn has_ended(state: JobState) -> bool {
     match state {
@@ -254,19 +252,25 @@ fn has_ended(state: JobState) -> bool {
 }
 
 impl Platform {
-    /// Returns the jobs that the caller sees and the query admits, at most `limit`, after the one with this id in the order
-    /// of creation. An administrator sees those of all apps.
+    /// Returns the jobs that the caller sees and the query admits, at most `limit`, in an order. An administrator sees those of
+    /// all apps.
     ///
     /// # Errors
     /// [`crate::Internal::Store`].
-    pub async fn jobs(&self, caller: &Caller, query: JobQuery, after: Option<JobId>, limit: u64) -> Result<Vec<Job>> {
+    pub async fn jobs(
+        &self,
+        caller: &Caller,
+        query: JobQuery<'_>,
+        order: IdOrder<JobId>,
+        limit: u64,
+    ) -> Result<Vec<Job>> {
         let filter = JobFilter {
             app_id: if caller.sees_all_apps() { None } else { Some(caller.app_id()) },
-            state: query.state,
+            states: query.states,
             kind: query.kind.map(JobKind::name),
             library_id: query.library_id,
         };
-        let rows = self.inner.store.rows().await?.jobs_after(filter, after, limit).await?;
+        let rows = self.inner.store.rows().await?.jobs_after(filter, order, limit).await?;
         Ok(rows.into_iter().map(|row| self.job_of(row)).collect())
     }
 
@@ -310,130 +314,6 @@ impl Platform {
         Ok(self.inner.store.rows().await?.job_codes(id).await?)
     }
 
-    /// Stops a job; what it is at is completed. A job that is paused stays so.
-    ///
-    /// # Errors
-    /// [`Missing::Job`]; [`Refusal::JobState`] if it has ended.
-    pub async fn pause_job(&self, caller: &Caller, id: JobId) -> Result<Job> {
-        let paused = self.change_job(caller, id, "job.pause", |job| {
-            if !matches!(job.state, JobState::Queued | JobState::Running | JobState::Paused) {
-                return Err(Refusal::JobState.into());
-            }
-            job.state = JobState::Paused;
-            Ok(())
-        });
-        let job = paused.await?;
-        self.inner.jobs.stop(id);
-        Ok(job)
-    }
-
-    /// Lets a job go on that is paused or has failed. One that is queued or runs goes on anyway.
-    ///
-    /// # Errors
-    /// [`Missing::Job`]; [`Refusal::JobState`] if it is done or cancelled.
-    pub async fn resume_job(&self, caller: &Caller, id: JobId) -> Result<Job> {
-        let resumed = self.change_job(caller, id, "job.resume", |job| {
-            match job.state {
-                JobState::Paused | JobState::Failed => job.state = JobState::Queued,
-                JobState::Queued | JobState::Running => {}
-                JobState::Cancelled | JobState::Done => return Err(Refusal::JobState.into()),
-            }
-            (job.error, job.ended_at) = (None, None);
-            Ok(())
-        });
-        let job = resumed.await?;
-        self.inner.jobs.wake();
-        Ok(job)
-    }
-
-    /// Stops a job for good. What it has done stays. A job that is cancelled stays so. The deletion of a library can't be
-    /// cancelled.
-    ///
-    /// # Errors
-    /// [`Missing::Job`]; [`Refusal::JobState`] if it is done, or can't be cancelled.
-    pub async fn cancel_job(&self, caller: &Caller, id: JobId) -> Result<Job> {
-        let now = self.now();
-        let cancelled = self.change_job(caller, id, "job.cancel", move |job| {
-            match job.state {
-                JobState::Done => return Err(Refusal::JobState.into()),
-                _ if job.kind == JobKind::LibraryDeletion.name() => return Err(Refusal::JobState.into()),
-                JobState::Cancelled => {}
-                _ => (job.state, job.ended_at) = (JobState::Cancelled, Some(now)),
-            }
-            Ok(())
-        });
-        let job = cancelled.await?;
-        if !self.inner.jobs.stop(id) {
-            self.discard_files(id).await;
-        }
-        Ok(job)
-    }
-
-    /// Deletes a job that has ended, with its report.
-    ///
-    /// # Errors
-    /// [`Missing::Job`]; [`Refusal::JobState`] if it has not ended.
-    pub async fn delete_job(&self, caller: &Caller, id: JobId) -> Result<()> {
-        let act = caller.act(self.now(), "job.delete", format!("job {id}"));
-        self.delete_job_with(caller, id, Some(act)).await
-    }
-
-    /// Deletes a job that has ended, and logs the act, if it is one.
-    async fn delete_job_with(&self, caller: &Caller, id: JobId, act: Option<Act>) -> Result<()> {
-        let row = self.job_row(caller, id).await?;
-        require_control(caller, &row)?;
-        let is_active = self.inner.jobs.is_active(id);
-        let delete = self.inner.store.remove(move |tx| {
-            Box::pin(async move {
-                let job = tx.job(id).await?.ok_or(Missing::Job)?;
-                let must_end = job.kind == JobKind::LibraryDeletion.name();
-                let has_ended = has_ended(job.state) || (job.state == JobState::Failed && !must_end);
-                if is_active || !has_ended {
-                    return Err(Error::from(Refusal::JobState));
-                }
-                tx.delete_job(id).await.map_err(or_missing(Missing::Job))?;
-                match act {
-                    Some(act) => Ok(tx.append_act(Act { app_id: Some(job.app_id), ..act }).await?),
-                    None => Ok(()),
-                }
-            })
-        });
-        delete.await?;
-        self.inner.jobs.folder.discard(&row).await;
-        Ok(())
-    }
-
-    /// Changes a job by a function of its row, and logs the act.
-    async fn change_job(
-        &self,
-        caller: &Caller,
-        id: JobId,
-        action: &str,
-        change: impl FnOnce(&mut JobRow) -> Result<()> + Send + 'static,
-    ) -> Result<Job> {
-        require_control(caller, &self.job_row(caller, id).await?)?;
-        let act = caller.act(self.now(), action, format!("job {id}"));
-        let changed = self.inner.store.write_always(move |tx| {
-            Box::pin(async move {
-                let known = tx.job(id).await?.ok_or(Missing::Job)?;
-                let mut wanted = known.clone();
-                change(&mut wanted)?;
-                // What is so already is neither written nor logged.
-                if wanted.state == known.state {
-                    return Ok(known);
-                }
-                let set = |job: &mut JobRow| {
-                    *job = wanted;
-                    Ok(())
-                };
-                let job = progress::update(tx, id, act.at, set).await?;
-                tx.append_act(Act { app_id: Some(job.app_id.clone()), ..act }).await?;
-                Ok::<_, Error>(job)
-            })
-        });
-        Ok(self.job_of(changed.await?))
-    }
-
     /// Creates a job of the caller's app about a library, unless the app has `most` that have not ended.
     ///
     /// # Errors
@@ -447,6 +327,7 @@ impl Platform {
             input,
             total: None,
             created_at: self.now(),
+            starts_at: None,
         };
         let act = caller.act(new.created_at, "job.create", "");
         let create = self.inner.store.write(move |tx| Box::pin(insert(tx, new, most, act)));

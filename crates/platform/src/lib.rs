@@ -76,11 +76,11 @@ pub use aicp_backends::{
 pub use aicp_store::{
     Act, Algorithm, AppFilter, AuditEntry, AuditFilter, CallGroup, CallTotal, Counts, DatabaseUsage, Delivery,
     DeliveryAttempt, DeliveryState, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Event, EventData,
-    EventFilter, EventKind, Face, Grant, GrantState, Group, GroupKind, JobItemState, JobState, Library, LibraryCounts,
-    LibraryFilter, LogFilter, LoggedCall, NewEvent, NewTemplate, OperatorToken, OperatorTokenKind, OutboxAction,
-    OutboxCount, OutboxFilter, Page, Person, PersonChanges, PersonFilter, PersonOrder, Profile, Quota, RecognisedFace,
-    RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, SettingChange, StoredApp, SyncRelation,
-    Webhook, md5_hex,
+    EventFilter, EventKind, Face, Grant, GrantState, Group, GroupKind, IdOrder, JobItemState, JobState, Library,
+    LibraryCounts, LibraryFilter, LogFilter, LoggedCall, NewEvent, NewTemplate, OperatorToken, OperatorTokenKind,
+    OutboxAction, OutboxCount, OutboxFilter, Page, Person, PersonChanges, PersonFilter, PersonOrder, Profile, Quota,
+    RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, SettingChange, StoredApp,
+    SyncRelation, Webhook, md5_hex,
 };
 pub use apps::ExtendedGrant;
 pub use audit::{AuditCheck, Origin};

@@ -244,6 +244,14 @@ pub(crate) async fn create_library(tx: &mut Tx, new: NewLibrary, at_most: Option
 /// # Errors
 /// [`Missing::Library`].
 pub(crate) async fn log_deletion(tx: &mut Tx, library_id: LibraryId, act: Act) -> Result<()> {
+    log_act_on(tx, library_id, act).await
+}
+
+/// Logs an act on a library, with the state before it.
+///
+/// # Errors
+/// [`Missing::Library`].
+pub(crate) async fn log_act_on(tx: &mut Tx, library_id: LibraryId, act: Act) -> Result<()> {
     let library = tx.library_by_id(library_id).await?.ok_or(Missing::Library)?;
     Ok(tx.append_act(Act { before: state(&AuditedLibrary::of(&library)), ..act }).await?)
 }

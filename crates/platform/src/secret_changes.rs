@@ -317,8 +317,8 @@ impl SecretEditor {
             Box::pin(async move {
                 let total = Some(tx.sealed_count().await?);
                 let kind = JobKind::Resealing.name().to_owned();
-                let new =
-                    NewJob { app_id: ADMIN_APP.to_owned(), library_id: None, kind, input, total, created_at: now };
+                let app_id = ADMIN_APP.to_owned();
+                let new = NewJob { app_id, library_id: None, kind, input, total, created_at: now, starts_at: None };
                 jobs::replace_resealing(tx, new, act).await
             })
         });

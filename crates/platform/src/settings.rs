@@ -202,6 +202,10 @@ settings! {
         /// Days after which jobs that have ended are deleted, with their reports.
         #[applies(at_once)]
         retention_days: u32 = 30 => within(1..=3650),
+        /// Seconds for which the deletion of a library can be cancelled, where it is requested with that possibility, as the
+        /// console does.
+        #[applies(at_once)]
+        deletion_delay_s: Seconds = Seconds::new(10) => within(Seconds::new(1)..=Seconds::new(86_400)),
     }
 }
 

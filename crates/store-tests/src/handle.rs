@@ -10,12 +10,12 @@ use std::ops::Deref;
 use aicp_store::{
     Account, AccountGraph, Act, Algorithm, AppFilter, AppQuota, AuditEntry, AuditFilter, Bytes, CallDurations,
     CallGroup, CallKind, CallScope, CallTotal, ConsoleUser, CopiedFace, Counts, DayTotal, DeviceName, DirectoryEntry,
-    DirectoryFilter, Face, FriendGroups, Grant, Group, GroupKind, GroupTotal, JobFilter, JobItem, JobItemState, JobRow,
-    Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter, LogFilter, LoggedCall, LostFriends,
-    Members, NewAccount, NewConsoleUser, NewFace, NewJob, NewKey, NewLibrary, NewOperatorToken, NewPerson,
-    OffsetPeriod, Operator, OperatorToken, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Person,
-    PersonChanges, PersonFilter, PersonKeys, PersonOrder, PicturedFace, Quota, RangePart, RelatedFilter, Result,
-    Solution, Store, StoredApp, SumUnit, SyncRelation, UsedSignature,
+    DirectoryFilter, Face, FriendGroups, Grant, Group, GroupKind, GroupTotal, IdOrder, JobFilter, JobItem,
+    JobItemState, JobRow, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts, LibraryFilter, LogFilter,
+    LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewFace, NewJob, NewKey, NewLibrary,
+    NewOperatorToken, NewPerson, OffsetPeriod, Operator, OperatorToken, OutboxAction, OutboxCount, OutboxFilter,
+    OutboxRow, Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder, PicturedFace, Quota, RangePart,
+    RelatedFilter, Result, Solution, Store, StoredApp, SumUnit, SyncRelation, UsedSignature,
 };
 use aicp_types::{
     AccountId, AuditId, Clock, ConsoleUserId, DeviceId, FaceId, FileId, GroupId, JobId, KeyId, LibraryId, OperatorId,
@@ -129,8 +129,9 @@ reads! {
     call_days(scope: CallScope<'_>, parts: &[RangePart]) -> Vec<DayTotal>;
     calls(scope: CallScope<'_>, limit: u64) -> Vec<LoggedCall>;
     job(id: JobId) -> Option<JobRow>;
-    jobs_after(filter: JobFilter<'_>, after: Option<JobId>, limit: u64) -> Vec<JobRow>;
-    due_jobs(limit: u64) -> Vec<JobRow>;
+    jobs_after(filter: JobFilter<'_>, order: IdOrder<JobId>, limit: u64) -> Vec<JobRow>;
+    due_jobs(now: UnixMillis, limit: u64) -> Vec<JobRow>;
+    next_job_start(now: UnixMillis) -> Option<UnixMillis>;
     open_job_count(app_id: &str) -> u64;
     jobs_ended_before(time: UnixMillis, limit: u64) -> Vec<JobId>;
     job_items_after(id: JobId, state: Option<JobItemState>, after: i64, limit: u64) -> Vec<JobItem>;

@@ -145,6 +145,7 @@ macro_rules! suite {
             }
             jobs {
                 jobs_round_trip_and_come_in_the_order_of_creation
+                a_job_that_begins_later_is_due_from_then_on
                 an_item_is_finished_once
                 a_withdrawn_library_is_out_of_sight_and_its_name_is_free
             }

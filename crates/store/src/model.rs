@@ -39,7 +39,7 @@ pub use self::{
     idempotency::KeyedRequest,
     jobs::{JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob},
     keys::{Key, KeyUsage, NewKey, UsedSignature},
-    lists::{AppFilter, GrantState, LibraryFilter, PersonFilter, PersonOrder},
+    lists::{AppFilter, GrantState, IdOrder, LibraryFilter, PersonFilter, PersonOrder},
     operators::{NewOperatorToken, Operator, OperatorFace, OperatorToken, OperatorTokenKind},
     outbox::{OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Solution},
     quotas::{AppQuota, Quota},

@@ -294,7 +294,8 @@ mod tests {
         log.close().await;
         let mut rows = store.rows().await.expect("reads");
         let last = rows.last_event().await.expect("reads");
-        let kept = rows.events_after(&EventFilter::default(), EventId::new(0), last, 10_000).await.expect("reads");
+        let kept =
+            rows.events_after(&EventFilter::default(), EventId::new(0), last, false, 10_000).await.expect("reads");
         drop(rows);
         assert_eq!((kept.len(), last.get()), (1500, 1500));
         let settings = Events { max_events: 100, ..unlimited };

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::time::Duration;
 
-use aicp_store::{JobFilter, JobRow, JobState, PersonFilter, PersonOrder, Tx, at, run_blocking};
+use aicp_store::{IdOrder, JobFilter, JobRow, JobState, PersonFilter, PersonOrder, Tx, at, run_blocking};
 use aicp_types::{JobId, LibraryId, PersonId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -129,7 +129,7 @@ async fn withdraw(tx: &mut Tx, libraries: Vec<LibraryId>, now: UnixMillis) -> Re
     for library in libraries {
         let filter =
             JobFilter { library_id: Some(library), kind: Some(JobKind::Export.name()), ..JobFilter::default() };
-        for job in tx.jobs_after(filter, None, u64::MAX).await? {
+        for job in tx.jobs_after(filter, IdOrder::default(), u64::MAX).await? {
             let is_complete = job.state == JobState::Done && job.position.is_some();
             if !is_complete && !matches!(job.state, JobState::Running | JobState::Paused) {
                 continue;

@@ -1,6 +1,6 @@
 //! Sealing of all secrets with the current master key, after that has changed.
 
-use aicp_store::{Act, JobFilter, JobRow, JobState, NewJob, SealedKind, Tx};
+use aicp_store::{Act, IdOrder, JobFilter, JobRow, JobState, NewJob, SealedKind, Tx};
 use aicp_types::JobId;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,7 @@ pub(crate) async fn replace_resealing(tx: &mut Tx, new: NewJob, act: Act) -> Res
     let filter = JobFilter { kind: Some(JobKind::Resealing.name()), ..JobFilter::default() };
     let mut after = None;
     loop {
-        let jobs = tx.jobs_after(filter, after, JOBS).await?;
+        let jobs = tx.jobs_after(filter, IdOrder::Oldest(after), JOBS).await?;
         let Some(last) = jobs.last() else { break };
         after = Some(last.id);
         for job in jobs.iter().filter(|job| !has_ended(job.state)) {

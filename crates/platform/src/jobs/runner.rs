@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use aicp_store::{JobFilter, JobItem, JobItemState, JobRow, JobState};
+use aicp_store::{IdOrder, JobFilter, JobItem, JobItemState, JobRow, JobState};
 use aicp_types::JobId;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
@@ -24,6 +24,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 const MAX_FORGOTTEN: u64 = 100;
 /// Jobs that are read at a time.
 const BATCH: u64 = 256;
+/// Maximum number of deletions of libraries that run at a time, beside the other jobs: nobody waits for an import to end.
+const MAX_DELETIONS: usize = 4;
 
 /// The jobs that run in this process.
 pub(crate) struct Jobs {
@@ -34,6 +36,7 @@ pub(crate) struct Jobs {
 
 struct ActiveJob {
     app_id: String,
+    is_deletion: bool,
     /// Stops it by true.
     stop: watch::Sender<bool>,
 }
@@ -217,62 +220,92 @@ impl Platform {
     pub async fn complete_job(&self, id: JobId) -> Result<()> {
         let job = self.inner.store.rows().await?.job(id).await?.ok_or(Missing::Job)?;
         let (stop, stopped) = watch::channel(false);
-        self.inner.jobs.active().insert(id, ActiveJob { app_id: job.app_id.clone(), stop });
+        let is_deletion = is_deletion(&job);
+        self.inner.jobs.active().insert(id, ActiveJob { app_id: job.app_id.clone(), is_deletion, stop });
         let running = Running { platform: self.clone(), id, caller: Caller::job(&job.app_id), stop: stopped };
         running.complete(job).await
     }
 
+    /// Starts the jobs that are due, as far as there is room.
     async fn start_due(&self, tasks: &mut JoinSet<()>) -> Result<()> {
         let most = self.inner.settings.load().jobs.concurrent;
-        let active: HashSet<JobId> = self.inner.jobs.active().keys().copied().collect();
-        let mut room = most.saturating_sub(active.len());
-        if room == 0 {
-            return Ok(());
-        }
-        let due = self.inner.store.rows().await?.due_jobs((most + active.len()) as u64).await?;
         // One place is left for another app.
         let most_of_app = most.saturating_sub(1).max(1);
-        for job in due.into_iter().filter(|job| !active.contains(&job.id)) {
-            if room == 0 {
-                break;
-            }
-            let app_id = job.app_id;
-            if self.inner.jobs.active().values().filter(|active| active.app_id == app_id).count() >= most_of_app {
-                continue;
-            }
-            let (id, now) = (job.id, self.now());
-            let begin = self.inner.store.write_always(move |tx| {
-                Box::pin(async move {
-                    let job = tx.job(id).await?.ok_or(Missing::Job)?;
-                    if !matches!(job.state, JobState::Queued | JobState::Running) {
-                        return Ok(None);
-                    }
-                    let begin = |job: &mut JobRow| {
-                        job.state = JobState::Running;
-                        job.started_at = job.started_at.or(Some(now));
-                        Ok(())
-                    };
-                    progress::update(tx, id, now, begin).await.map(Some)
-                })
-            });
-            // Registered first: a pause that comes now must find it.
-            let (stop, stopped) = watch::channel(false);
-            self.inner.jobs.active().insert(id, ActiveJob { app_id, stop });
-            match begin.await {
-                Ok(Some(job)) => {
-                    room -= 1;
-                    let caller = Caller::job(&job.app_id);
-                    let running = Running { platform: self.clone(), id, caller, stop: stopped };
-                    tasks.spawn(async move { drop(running.complete(job).await) });
-                }
-                Ok(None) => drop(self.inner.jobs.active().remove(&id)),
-                Err(e) => {
-                    self.inner.jobs.active().remove(&id);
-                    return Err(e);
-                }
+        let (known, now) = (self.inner.jobs.running(), self.now());
+        let due = self.inner.store.rows().await?.due_jobs(now, (most + known) as u64 + BATCH).await?;
+        let deletions = JobFilter {
+            states: &[JobState::Queued, JobState::Running],
+            kind: Some(JobKind::LibraryDeletion.name()),
+            ..JobFilter::default()
+        };
+        let deletions = self.inner.store.rows().await?.jobs_after(deletions, IdOrder::default(), BATCH).await?;
+        let deletions = deletions.into_iter().filter(|job| job.starts_at.is_none_or(|starts_at| starts_at <= now));
+        for job in deletions.chain(due.into_iter().filter(|job| !is_deletion(job))) {
+            let is_deletion = is_deletion(&job);
+            let has_room = {
+                let active = self.inner.jobs.active();
+                let same = active.values().filter(|other| other.is_deletion == is_deletion);
+                let of_app = same.clone().filter(|other| is_deletion || other.app_id == job.app_id).count();
+                let (most, most_of_app) =
+                    if is_deletion { (MAX_DELETIONS, MAX_DELETIONS) } else { (most, most_of_app) };
+                !active.contains_key(&job.id) && same.count() < most && of_app < most_of_app
+            };
+            if has_room {
+                self.start(job, tasks).await?;
             }
         }
         Ok(())
+    }
+
+    /// Starts a job, unless it was paused or cancelled meanwhile.
+    async fn start(&self, JobRow { id, app_id, kind, .. }: JobRow, tasks: &mut JoinSet<()>) -> Result<()> {
+        let now = self.now();
+        let begin = self.inner.store.write_always(move |tx| {
+            Box::pin(async move {
+                let job = tx.job(id).await?.ok_or(Missing::Job)?;
+                if !matches!(job.state, JobState::Queued | JobState::Running) {
+                    return Ok(None);
+                }
+                let begin = |job: &mut JobRow| {
+                    job.state = JobState::Running;
+                    job.started_at = job.started_at.or(Some(now));
+                    Ok(())
+                };
+                progress::update(tx, id, now, begin).await.map(Some)
+            })
+        });
+        // Registered first: a pause that comes now must find it.
+        let (stop, stopped) = watch::channel(false);
+        let is_deletion = kind == JobKind::LibraryDeletion.name();
+        self.inner.jobs.active().insert(id, ActiveJob { app_id, is_deletion, stop });
+        match begin.await {
+            Ok(Some(job)) => {
+                let caller = Caller::job(&job.app_id);
+                let running = Running { platform: self.clone(), id, caller, stop: stopped };
+                tasks.spawn(async move { drop(running.complete(job).await) });
+            }
+            Ok(None) => drop(self.inner.jobs.active().remove(&id)),
+            Err(e) => {
+                self.inner.jobs.active().remove(&id);
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the next job begins that may not begin yet; at most for the interval of the looks.
+    async fn next_start(&self) {
+        let now = self.now();
+        let next = async { Ok::<_, Error>(self.inner.store.rows().await?.next_job_start(now).await?) };
+        let wait = match next.await {
+            Ok(Some(at)) => at.since(now).min(LOOK_INTERVAL),
+            Ok(None) => LOOK_INTERVAL,
+            Err(e) => {
+                tracing::warn!(error = %e, "the next job can't be looked up; the next look tries again");
+                LOOK_INTERVAL
+            }
+        };
+        tokio::time::sleep(wait).await;
     }
 
     /// Deletes the file of a job that needs it no longer.
@@ -292,7 +325,8 @@ impl Platform {
     pub async fn sweep_job_files(&self) -> Result<()> {
         let (mut kept, mut after) = (HashSet::new(), None);
         loop {
-            let jobs = self.inner.store.rows().await?.jobs_after(JobFilter::default(), after, BATCH).await?;
+            let order = IdOrder::Oldest(after);
+            let jobs = self.inner.store.rows().await?.jobs_after(JobFilter::default(), order, BATCH).await?;
             let Some(last) = jobs.last() else { break };
             after = Some(last.id);
             kept.extend(jobs.iter().filter(|job| self.keeps_file(job)).filter_map(file_of));
@@ -308,10 +342,10 @@ impl Platform {
     /// Deletes the exports whose time is over.
     async fn discard_old_exports(&self) -> Result<()> {
         let filter =
-            JobFilter { state: Some(JobState::Done), kind: Some(JobKind::Export.name()), ..JobFilter::default() };
+            JobFilter { states: &[JobState::Done], kind: Some(JobKind::Export.name()), ..JobFilter::default() };
         let mut after = None;
         loop {
-            let jobs = self.inner.store.rows().await?.jobs_after(filter, after, BATCH).await?;
+            let jobs = self.inner.store.rows().await?.jobs_after(filter, IdOrder::Oldest(after), BATCH).await?;
             let Some(last) = jobs.last() else { return Ok(()) };
             after = Some(last.id);
             for job in jobs.iter().filter(|job| !self.keeps_file(job)) {
@@ -346,6 +380,7 @@ impl Running {
         let ended = match serde_json::from_str(&job.input) {
             Ok(Task::Import(source)) => import::run(self.clone(), job, source).await,
             Ok(Task::Deletion) => deletion::run(self.clone(), job).await,
+            Ok(Task::ScheduledDeletion(requester)) => deletion::run_scheduled(self.clone(), job, requester).await,
             Ok(Task::Duplicates { threshold }) => duplicates::run(self.clone(), job, threshold).await,
             Ok(Task::Grouping { threshold }) => grouping::run(self.clone(), job, threshold).await,
             Ok(Task::Copy { from }) => copy::run(self.clone(), job, from).await,
@@ -385,6 +420,10 @@ impl Running {
     }
 }
 
+fn is_deletion(job: &JobRow) -> bool {
+    job.kind == JobKind::LibraryDeletion.name()
+}
+
 async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
     // An interval of its own, as jobs may be told of all the time.
@@ -403,6 +442,7 @@ async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
                 // More jobs may run at a time.
                 Ok(()) = changes.changed() => {}
                 Some(_) = tasks.join_next() => {}
+                () = platform.next_start() => {}
                 _ = looks.tick() => {
                     if let Err(e) = platform.forget_old_jobs().await {
                         tracing::warn!(error = %e, "old jobs can't be deleted");

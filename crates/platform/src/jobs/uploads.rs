@@ -134,9 +134,12 @@ pub(super) fn file_of(job: &JobRow) -> Option<String> {
     match task {
         Task::Import(source) => source.archive().map(str::to_owned),
         Task::Export(_) => Some(export_name(job.id)),
-        Task::Deletion | Task::Duplicates { .. } | Task::Grouping { .. } | Task::Copy { .. } | Task::Reseal { .. } => {
-            None
-        }
+        Task::Deletion
+        | Task::ScheduledDeletion(_)
+        | Task::Duplicates { .. }
+        | Task::Grouping { .. }
+        | Task::Copy { .. }
+        | Task::Reseal { .. } => None,
     }
 }
 

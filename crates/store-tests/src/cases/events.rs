@@ -15,7 +15,7 @@ use crate::fixture::{APP, Fixture, bytes, new_face, new_library, ready};
 async fn kinds(f: &Fixture, filter: EventFilter) -> Vec<EventKind> {
     let mut rows = f.store.rows().await.expect("reads");
     let last = rows.last_event().await.expect("reads");
-    let events = rows.events_after(&filter, EventId::new(0), last, 1000).await.expect("reads");
+    let events = rows.events_after(&filter, EventId::new(0), last, false, 1000).await.expect("reads");
     assert!(events.is_sorted_by_key(|event| event.id));
     events.into_iter().map(|event| event.data.kind()).collect()
 }
@@ -93,10 +93,12 @@ pub async fn an_event_is_recorded_with_the_write_or_not_at_all(harness: Box<dyn 
         .expect("written");
     let mut rows = f.store.rows().await.expect("reads");
     let last = rows.last_event().await.expect("reads");
-    let all = rows.events_after(&EventFilter::default(), EventId::new(0), last, 10).await.expect("reads");
+    let all = rows.events_after(&EventFilter::default(), EventId::new(0), last, false, 10).await.expect("reads");
     assert_eq!(all.iter().map(|event| event.time.get()).collect::<Vec<_>>(), [3]);
+    let newest = rows.events_after(&EventFilter::default(), EventId::new(0), last, true, 10).await.expect("reads");
+    assert_eq!(newest, all);
     let within = EventFilter { from: Some(UnixMillis::new(4)), ..EventFilter::default() };
-    assert_eq!(rows.events_after(&within, EventId::new(0), last, 10).await.expect("reads"), []);
+    assert_eq!(rows.events_after(&within, EventId::new(0), last, false, 10).await.expect("reads"), []);
 }
 
 pub async fn old_events_go_but_never_the_last(harness: Box<dyn Harness>) {

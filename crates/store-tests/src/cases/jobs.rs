@@ -1,6 +1,6 @@
 //! Jobs and their items.
 
-use aicp_store::{Error, JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob};
+use aicp_store::{Error, IdOrder, JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob};
 use aicp_types::{JobId, UnixMillis};
 
 use crate::Harness;
@@ -14,6 +14,7 @@ fn new_job(app_id: &str, kind: &str) -> NewJob {
         input: "{}".to_owned(),
         total: None,
         created_at: UnixMillis::new(5),
+        starts_at: None,
     }
 }
 
@@ -54,7 +55,7 @@ pub async fn jobs_round_trip_and_come_in_the_order_of_creation(harness: Box<dyn 
     assert_eq!(f.store.job(first.id).await.expect("read"), Some(first.clone()));
 
     let list = async |filter: JobFilter<'_>, after, limit| {
-        let jobs = f.store.jobs_after(filter, after, limit).await.expect("read");
+        let jobs = f.store.jobs_after(filter, IdOrder::Oldest(after), limit).await.expect("read");
         jobs.into_iter().map(|job| job.id).collect::<Vec<_>>()
     };
     let all = JobFilter::default();
@@ -64,13 +65,19 @@ pub async fn jobs_round_trip_and_come_in_the_order_of_creation(harness: Box<dyn 
     for (filter, expected) in [
         (JobFilter { app_id: Some(APP), ..all }, first.id),
         (JobFilter { app_id: Some("other"), ..all }, second.id),
-        (JobFilter { state: Some(JobState::Queued), ..all }, second.id),
+        (JobFilter { states: &[JobState::Queued], ..all }, second.id),
+        (JobFilter { states: &[JobState::Queued, JobState::Failed], ..all }, second.id),
         (JobFilter { kind: Some("a"), ..all }, first.id),
         (JobFilter { library_id: Some(library.id), ..all }, first.id),
     ] {
         assert_eq!(list(filter, None, 9).await, [expected], "{filter:?}");
     }
-    assert_eq!(f.store.due_jobs(9).await.expect("read"), std::slice::from_ref(&second));
+    assert_eq!(list(JobFilter { states: &[JobState::Done, JobState::Queued], ..all }, None, 9).await.len(), 2);
+    let newest = f.store.jobs_after(all, IdOrder::Newest(None), 9).await.expect("read");
+    assert_eq!(newest.iter().map(|job| job.id).collect::<Vec<_>>(), [second.id, first.id]);
+    assert_eq!(f.store.jobs_after(all, IdOrder::Newest(Some(second.id)), 9).await.expect("read"), [first.clone()]);
+    let now = UnixMillis::new(100);
+    assert_eq!(f.store.due_jobs(now, 9).await.expect("read"), std::slice::from_ref(&second));
     assert_eq!(f.store.open_job_count(APP).await.expect("read"), 0);
     assert_eq!(f.store.open_job_count("other").await.expect("read"), 1);
     assert_eq!(f.store.jobs_ended_before(UnixMillis::new(9), 9).await.expect("read"), []);
@@ -85,9 +92,26 @@ pub async fn jobs_round_trip_and_come_in_the_order_of_creation(harness: Box<dyn 
     assert!(third.id > second.id, "ids are not used again");
     let fourth = f.store.insert_job(new_job(APP, "a")).await.expect("made");
     let of_other = f.store.insert_job(new_job("other", "a")).await.expect("made");
-    let due: Vec<_> = f.store.due_jobs(2).await.expect("read").iter().map(|job| job.id).collect();
+    let due: Vec<_> = f.store.due_jobs(now, 2).await.expect("read").iter().map(|job| job.id).collect();
     assert_eq!(due, [third.id, of_other.id], "an app does not keep others waiting");
-    assert_eq!(f.store.due_jobs(9).await.expect("read").last().map(|job| job.id), Some(fourth.id));
+    assert_eq!(f.store.due_jobs(now, 9).await.expect("read").last().map(|job| job.id), Some(fourth.id));
+}
+
+pub async fn a_job_that_begins_later_is_due_from_then_on(harness: Box<dyn Harness>) {
+    let f = Fixture::new(harness).await;
+    let (before, start) = (UnixMillis::new(99), UnixMillis::new(100));
+    assert_eq!(f.store.next_job_start(before).await.expect("read"), None);
+    let job = f.store.insert_job(NewJob { starts_at: Some(start), ..new_job(APP, "a") }).await.expect("made");
+    let later = NewJob { starts_at: Some(UnixMillis::new(200)), ..new_job(APP, "a") };
+    f.store.insert_job(later).await.expect("made");
+    assert_eq!(job.starts_at, Some(start));
+    assert_eq!(f.store.due_jobs(before, 9).await.expect("read"), []);
+    assert_eq!(f.store.next_job_start(before).await.expect("read"), Some(start));
+    assert_eq!(f.store.due_jobs(start, 9).await.expect("read"), std::slice::from_ref(&job));
+    assert_eq!(f.store.next_job_start(start).await.expect("read"), Some(UnixMillis::new(200)));
+    f.store.update_job(&JobRow { state: JobState::Cancelled, ..job }).await.expect("updated");
+    assert_eq!(f.store.next_job_start(before).await.expect("read"), Some(UnixMillis::new(200)));
+    assert_eq!(f.store.due_jobs(start, 9).await.expect("read"), []);
 }
 
 pub async fn an_item_is_finished_once(harness: Box<dyn Harness>) {

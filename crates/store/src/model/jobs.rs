@@ -57,6 +57,8 @@ pub struct JobRow {
     pub failed: u64,
     /// When it was created.
     pub created_at: UnixMillis,
+    /// When it begins at the earliest; `None`: at once.
+    pub starts_at: Option<UnixMillis>,
     /// When it first ran.
     pub started_at: Option<UnixMillis>,
     /// When it ended.
@@ -78,6 +80,8 @@ pub struct NewJob {
     pub total: Option<u64>,
     /// When it is created.
     pub created_at: UnixMillis,
+    /// When it begins at the earliest; `None`: at once.
+    pub starts_at: Option<UnixMillis>,
 }
 
 /// An item of a job.
@@ -102,8 +106,8 @@ pub struct JobItem {
 pub struct JobFilter<'a> {
     /// Only jobs of this app.
     pub app_id: Option<&'a str>,
-    /// Only jobs in this state.
-    pub state: Option<JobState>,
+    /// Only jobs in one of these states; empty: in any.
+    pub states: &'a [JobState],
     /// Only jobs of this kind.
     pub kind: Option<&'a str>,
     /// Only jobs about this library.

@@ -60,6 +60,21 @@ pub struct PersonFilter<'a> {
     pub tags: &'a [String],
 }
 
+/// Order of a list by creation, and the id of the row after which it begins; `None`: the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdOrder<I> {
+    /// The oldest first.
+    Oldest(Option<I>),
+    /// The newest first.
+    Newest(Option<I>),
+}
+
+impl<I> Default for IdOrder<I> {
+    fn default() -> Self {
+        Self::Oldest(None)
+    }
+}
+
 /// Order of people, and the person after whom a list begins; `None`: the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PersonOrder<'a> {

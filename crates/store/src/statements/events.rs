@@ -28,12 +28,14 @@ impl Rows<'_> {
         Ok(query.bind(id).fetch_optional(&mut *self.db).await?)
     }
 
-    /// Returns the events of a filter with ids in `(after, up_to]`, in order, at most `limit`.
+    /// Returns the events of a filter with ids in `(after, up_to]`, at most `limit`: the first of them, or the last with
+    /// `newest_first`.
     pub async fn events_after(
         &mut self,
         filter: &EventFilter,
         after: EventId,
         up_to: EventId,
+        newest_first: bool,
         limit: u64,
     ) -> Result<Vec<Event>> {
         let mut query = QueryBuilder::new("SELECT * FROM event WHERE id > ");
@@ -54,7 +56,8 @@ impl Rows<'_> {
         if let Some(to) = filter.to {
             query.push(" AND time < ").push_bind(to);
         }
-        query.push(" ORDER BY id LIMIT ").push_bind(saturating_i64(limit));
+        query.push(if newest_first { " ORDER BY id DESC LIMIT " } else { " ORDER BY id LIMIT " });
+        query.push_bind(saturating_i64(limit));
         Ok(query.build_query_as().fetch_all(&mut *self.db).await?)
     }
 }

@@ -2,11 +2,11 @@
 
 use aicp_types::{JobId, LibraryId, UnixMillis};
 
-use super::convert::ROWS_PER_STATEMENT;
+use super::convert::{ROWS_PER_STATEMENT, json_strings};
 use crate::sql::{self, DatabaseError, FromRow, QueryBuilder, Row};
 use crate::{
-    Change, Error, EventData, JobFilter, JobItem, JobItemState, JobRow, JobState, NewEvent, NewJob, Page, Result, Rows,
-    Tx,
+    Change, Error, EventData, IdOrder, JobFilter, JobItem, JobItemState, JobRow, JobState, NewEvent, NewJob, Page,
+    Result, Rows, Tx,
 };
 
 const STATES: [(JobState, &str); 6] = [
@@ -36,6 +36,7 @@ impl FromRow for JobRow {
             done: row.try_get("done")?,
             failed: row.try_get("failed")?,
             created_at: row.try_get("created")?,
+            starts_at: row.try_get("starts")?,
             started_at: row.try_get("started")?,
             ended_at: row.try_get("ended")?,
         })
@@ -62,16 +63,27 @@ impl Rows<'_> {
         Ok(query.bind(id).fetch_optional(&mut *self.db).await?)
     }
 
-    /// Returns the jobs of a filter, at most `limit`, after the one with this id.
-    pub async fn jobs_after(&mut self, filter: JobFilter<'_>, after: Option<JobId>, limit: u64) -> Result<Vec<JobRow>> {
-        let JobFilter { app_id, state, kind, library_id } = filter;
-        let mut query = QueryBuilder::new("SELECT * FROM job WHERE id > ");
-        query.push_bind(after.map_or(i64::MIN, JobId::get));
+    /// Returns the jobs of a filter, at most `limit`, in an order.
+    pub async fn jobs_after(
+        &mut self,
+        filter: JobFilter<'_>,
+        order: IdOrder<JobId>,
+        limit: u64,
+    ) -> Result<Vec<JobRow>> {
+        let JobFilter { app_id, states, kind, library_id } = filter;
+        let (after, direction) = match order {
+            IdOrder::Oldest(after) => (after.map_or(i64::MIN, JobId::get), ""),
+            IdOrder::Newest(before) => (before.map_or(i64::MAX, JobId::get), " DESC"),
+        };
+        let compare = if direction.is_empty() { ">" } else { "<" };
+        let mut query = QueryBuilder::new(format!("SELECT * FROM job WHERE id {compare} "));
+        query.push_bind(after);
         if let Some(app_id) = app_id {
             query.push(" AND app_id = ").push_bind(app_id);
         }
-        if let Some(state) = state {
-            query.push(" AND state = ").push_bind(name_of(&STATES, state));
+        if !states.is_empty() {
+            let names: Vec<&str> = states.iter().map(|state| name_of(&STATES, *state)).collect();
+            query.push(" AND state IN (SELECT value FROM json_each(").push_bind(json_strings(&names)).push("))");
         }
         if let Some(kind) = kind {
             query.push(" AND kind = ").push_bind(kind);
@@ -79,17 +91,24 @@ impl Rows<'_> {
         if let Some(library_id) = library_id {
             query.push(" AND library_id = ").push_bind(library_id);
         }
-        query.push(" ORDER BY id LIMIT ").push_bind(Page::first(limit).limit());
+        query.push(format!(" ORDER BY id{direction} LIMIT ")).push_bind(Page::first(limit).limit());
         Ok(query.build_query_as().fetch_all(&mut *self.db).await?)
     }
 
-    /// Returns the jobs that are queued or run, at most `limit`: the oldest of each app, then the second of each, and so on.
-    pub async fn due_jobs(&mut self, limit: u64) -> Result<Vec<JobRow>> {
+    /// Returns the jobs that run, or are queued and may begin now, at most `limit`: the oldest of each app, then the second of
+    /// each, and so on.
+    pub async fn due_jobs(&mut self, now: UnixMillis, limit: u64) -> Result<Vec<JobRow>> {
         let query = sql::query_as(
-            "SELECT * FROM job WHERE state IN ('queued', 'running')
-             ORDER BY ROW_NUMBER() OVER (PARTITION BY app_id ORDER BY id), id LIMIT $1",
+            "SELECT * FROM job WHERE state IN ('queued', 'running') AND COALESCE(starts, $1) <= $1
+             ORDER BY ROW_NUMBER() OVER (PARTITION BY app_id ORDER BY id), id LIMIT $2",
         );
-        Ok(query.bind(Page::first(limit).limit()).fetch_all(&mut *self.db).await?)
+        Ok(query.bind(now).bind(Page::first(limit).limit()).fetch_all(&mut *self.db).await?)
+    }
+
+    /// Returns when the next queued job begins that may not begin yet.
+    pub async fn next_job_start(&mut self, now: UnixMillis) -> Result<Option<UnixMillis>> {
+        let query = sql::query_scalar("SELECT MIN(starts) FROM job WHERE state = 'queued' AND starts > $1");
+        Ok(query.bind(now).fetch_one(&mut *self.db).await?)
     }
 
     /// Counts the jobs of an app that have not ended, or have failed and can go on.
@@ -158,15 +177,16 @@ impl Tx {
     /// Inserts a job, which is queued.
     pub async fn insert_job(&mut self, new: NewJob) -> Result<JobRow> {
         let query = sql::query_as(
-            "INSERT INTO job (app_id, library_id, kind, state, input, total, done, failed, created)
-             VALUES ($1, $2, $3, 'queued', $4, $5, 0, 0, $6) RETURNING *",
+            "INSERT INTO job (app_id, library_id, kind, state, input, total, done, failed, created, starts)
+             VALUES ($1, $2, $3, 'queued', $4, $5, 0, 0, $6, $7) RETURNING *",
         )
         .bind(new.app_id)
         .bind(new.library_id)
         .bind(new.kind)
         .bind(new.input)
         .bind(new.total.map(in_i64))
-        .bind(new.created_at);
+        .bind(new.created_at)
+        .bind(new.starts_at);
         Ok(query.fetch_one(&mut *self.db).await?)
     }
 

@@ -14,7 +14,7 @@ use crate::gate::dark;
 use crate::http::Answer;
 use crate::pictures::{biden, jpeg, no_face, obama, obama2, portrait, with_comment};
 
-const ALL: [&str; 5] = ["C10000000001", "C10000000002", "C10000000003", "C10000000006", "C10000000008"];
+pub const ALL: [&str; 5] = ["C10000000001", "C10000000002", "C10000000003", "C10000000006", "C10000000008"];
 
 impl Rest {
     fn upload(&self, library: &str, archive: &[u8]) -> Answer {

@@ -4,6 +4,7 @@ mod access;
 mod apps;
 mod contract;
 mod cors;
+mod deletion;
 mod events;
 mod exports;
 mod idempotency;
