@@ -16,6 +16,8 @@ pub(crate) const EVENTS: &str = "events";
 
 /// Operation by which a session that a face alone opened may end itself.
 const SIGN_OUT: &str = "signOut";
+/// Operation that searches although its method is GET.
+const SEARCH_BY_GET: &str = "listSimilarPeople";
 /// Media type of bodies with pictures.
 const FORM: &str = "multipart/form-data";
 /// Media type of archives.
@@ -94,6 +96,8 @@ pub(crate) struct Operation {
     pub creates: bool,
     /// Whether the call is in the call log: what an app is granted is.
     pub is_logged: bool,
+    /// Whether it only shows something. A search does more, whatever its method.
+    pub is_read: bool,
 }
 
 impl Operation {
@@ -166,6 +170,7 @@ impl Operations {
                     takes_pictures: takes(FORM),
                     takes_archive: takes(ARCHIVE),
                     creates: creates(described),
+                    is_read: name == "GET" && described.operation_id.as_deref() != Some(SEARCH_BY_GET),
                     is_logged: matches!(access, Access::Area(area) if area != Area::Statistics),
                 };
                 operations.insert(name.to_owned(), operation);

@@ -90,6 +90,11 @@ fn prefers_csv(headers: &HeaderMap) -> bool {
 impl Wanted {
     /// Answers with a page of a table. In CSV, the next page is named by a header `Link` (RFC 8288).
     pub fn answer<T: Row + Serialize>(&self, page: Page<T>) -> Response {
+        self.answer_with(page, |page| page)
+    }
+
+    /// As [`Wanted::answer`], with something around the page in JSON.
+    pub fn answer_with<T: Row, J: Serialize>(&self, page: Page<T>, json: impl FnOnce(Page<T>) -> J) -> Response {
         let mut response = if self.is_csv {
             let csv = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
             let mut response = ([(header::CONTENT_TYPE, csv)], table(&page.items)).into_response();
@@ -98,7 +103,7 @@ impl Wanted {
             }
             response
         } else {
-            axum::Json(page).into_response()
+            axum::Json(json(page)).into_response()
         };
         response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
         response

@@ -21,7 +21,7 @@ use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
     BASE, DOCS, about, accounts, apps, audit, bulk, engines, erasures, events, exports, faces, identification,
-    job_items, jobs, libraries, library_tags, moves, operator_faces, operators, overview, people, recognition,
+    job_items, jobs, libraries, library_tags, moves, operator_faces, operators, outbox, overview, people, recognition,
     recognition_log, secrets, session, setting_changes, statistics, system, webhooks,
 };
 
@@ -59,6 +59,7 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(audit::routes())
         .merge(statistics::routes())
         .merge(engines::routes())
+        .merge(outbox::routes())
         .merge(jobs::routes())
         .merge(exports::routes())
         .merge(job_items::routes())

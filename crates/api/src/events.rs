@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use aicp_platform::{Caller, Event, EventData, EventFilter, EventKind, EventStream, IdOrder, Platform, Woken};
+use aicp_platform::{
+    Caller, Error, Event, EventData, EventFilter, EventKind, EventStream, IdOrder, Missing, Platform, Woken,
+};
 use aicp_requests::trouble;
 use aicp_types::{EventId, FaceId, LibraryId, PublicId};
 use axum::body::Body;
@@ -22,7 +24,7 @@ use utoipa_axum::routes;
 
 use crate::access::Access;
 use crate::authenticate;
-use crate::input::{Query, Who};
+use crate::input::{Ids, Query, Who};
 use crate::pages::{self, Page, Sort};
 use crate::problem::{Problem, Result};
 use crate::tags;
@@ -40,7 +42,7 @@ const RECHECK_INTERVAL: Duration = Duration::from_secs(2);
 const RECONNECT_MS: u32 = 2000;
 
 pub(crate) fn routes() -> OpenApiRouter<Platform> {
-    OpenApiRouter::new().routes(routes!(stream_events)).routes(routes!(list_events))
+    OpenApiRouter::new().routes(routes!(stream_events)).routes(routes!(list_events)).routes(routes!(get_event))
 }
 
 /// Kind of an event.
@@ -432,6 +434,19 @@ async fn list_events(
         }
     };
     Ok(axum::Json(Page::by(events, limit, |event| query.sort.cursor(event.id.get()), ShownEvent::from)))
+}
+
+/// Get an event
+#[utoipa::path(get, path = "/events/{event}", tag = tags::EVENTS, security(("token" = ["events"])),
+    params(("event" = String, Path, description = "Id of the event")),
+    responses((status = OK, description = "The event", body = ShownEvent)))]
+async fn get_event(
+    State(platform): State<Platform>,
+    Who(caller): Who,
+    Ids(id): Ids<String>,
+) -> Result<axum::Json<ShownEvent>> {
+    let id = EventId::parse(&id).ok_or(Error::from(Missing::Event))?;
+    Ok(axum::Json(platform.event(&caller, id).await?.into()))
 }
 
 /// Reads the filters that streams and lists have in common.

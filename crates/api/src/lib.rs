@@ -33,6 +33,7 @@ mod library_tags;
 mod moves;
 mod operator_faces;
 mod operators;
+mod outbox;
 mod overview;
 mod pages;
 mod people;
@@ -230,7 +231,8 @@ impl Wire for Exchange<'_> {
     }
 
     fn log_entry<'c>(&'c self, call: &'c Admitted) -> Option<CallInfo<'c>> {
-        call.operation.is_logged.then(|| CallInfo {
+        let is_own_read = call.operation.is_read && is_by_session(&self.parts.headers);
+        (call.operation.is_logged && !is_own_read).then(|| CallInfo {
             method: &call.operation.id,
             label: &call.operation.summary,
             category: CATEGORY,
@@ -349,6 +351,11 @@ pub(crate) fn authenticate(platform: &Platform, parts: &Parts) -> problem::Resul
         (None, Some(secret)) => session::caller(platform, method, headers, secret),
         (None, None) => Err(TokenError::Missing.into()),
     }
+}
+
+/// Whether a session makes a request, as [`authenticate`] decides it.
+fn is_by_session(headers: &HeaderMap) -> bool {
+    bearer(headers).is_none() && session::cookie(headers).is_some()
 }
 
 /// Returns the token of `Authorization: Bearer ...` (RFC 6750 section 2.1).

@@ -31,6 +31,8 @@ enum Group {
     App,
     /// The engine.
     Engine,
+    /// The interface that answered, as `source` names it, without the engine.
+    Source,
 }
 
 impl From<Group> for CallGroup {
@@ -39,6 +41,7 @@ impl From<Group> for CallGroup {
             Group::Method => Self::Method,
             Group::App => Self::App,
             Group::Engine => Self::Engine,
+            Group::Source => Self::Source,
         }
     }
 }
@@ -115,10 +118,12 @@ struct ShownTotal {
     engine: Option<String>,
     /// Label of the latest call.
     label: String,
-    /// Source of the answer to the latest call.
+    /// Source of the answer to the latest call; without the engine if the calls are grouped by it.
     source: String,
     /// Number of calls.
     count: u64,
+    /// Number of those that failed.
+    failed: u64,
     /// Total duration in milliseconds.
     duration_ms: i64,
     /// Percentiles of the durations; `null` if none are known.
@@ -140,6 +145,7 @@ impl ShownTotal {
             label: total.label,
             source: total.source,
             count: total.count,
+            failed: total.failed,
             duration_ms: total.cost_ms,
             latency: percentiles.map(Latency::from),
             last_at: rfc3339(total.last_time),
@@ -149,6 +155,7 @@ impl ShownTotal {
             Group::Method => shown.method = Some(name),
             Group::App => shown.app_id = Some(name),
             Group::Engine => shown.engine = Some(name).filter(|name| !name.is_empty()),
+            Group::Source => shown.source = name,
         }
         shown
     }
@@ -163,6 +170,7 @@ impl Row for ShownTotal {
             "label",
             "source",
             "count",
+            "failed",
             "durationMs",
             "latencyCount",
             "p50",
@@ -184,6 +192,7 @@ impl Row for ShownTotal {
             self.label.clone().into(),
             self.source.clone().into(),
             self.count.into(),
+            self.failed.into(),
             self.duration_ms.into(),
             Cell::of(latency.map(|latency| latency.count)),
             percentile(|latency| latency.p50),
@@ -196,12 +205,29 @@ impl Row for ShownTotal {
     }
 }
 
+/// Statistics, and the zone of their days.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Statistics<T> {
+    #[serde(flatten)]
+    page: Page<T>,
+    /// Time zone in which days are counted.
+    #[schema(example = "Asia/Shanghai")]
+    time_zone: String,
+}
+
+impl<T: Row + Serialize> Statistics<T> {
+    fn answer(platform: &Platform, wanted: &Wanted, items: Vec<T>) -> Response {
+        wanted.answer_with(Page::whole(items), |page| Self { page, time_zone: platform.zone_name() })
+    }
+}
+
 /// Get the totals of calls
 ///
-/// By method, app or engine. An app sees its own calls, an administrator those of all apps. With `Accept: text/csv` as CSV.
+/// By method, app, engine or source. An app sees its own calls, an administrator those of all apps. With `Accept: text/csv` as CSV.
 #[utoipa::path(get, path = "/statistics/totals", tag = tags::STATISTICS, security(("token" = ["statistics"])), params(CallQuery),
     responses((status = OK, description = "The totals",
-        content((Page<ShownTotal> = "application/json"), (String = "text/csv")))))]
+        content((Statistics<ShownTotal> = "application/json"), (String = "text/csv")))))]
 async fn get_call_totals(
     State(platform): State<Platform>,
     Who(caller): Who,
@@ -212,7 +238,7 @@ async fn get_call_totals(
     let filter = filter(query.method, query.app, query.engine, range)?;
     let totals = platform.call_statistics(&caller, &filter, query.group.into(), None).await?;
     let totals = totals.into_iter().map(|total| ShownTotal::new(query.group, total));
-    Ok(wanted.answer(Page::whole(totals.collect())))
+    Ok(Statistics::answer(&platform, &wanted, totals.collect()))
 }
 
 /// Period by which calls are counted.
@@ -281,10 +307,10 @@ impl Row for PeriodTotal {
 
 /// Get the calls over time
 ///
-/// By method, app or engine, then period; periods without calls are left out. With `Accept: text/csv` as CSV.
+/// By method, app, engine or source, then period; periods without calls are left out. With `Accept: text/csv` as CSV.
 #[utoipa::path(get, path = "/statistics/series", tag = tags::STATISTICS, security(("token" = ["statistics"])), params(SeriesQuery),
     responses((status = OK, description = "The periods",
-        content((Page<PeriodTotal> = "application/json"), (String = "text/csv")))))]
+        content((Statistics<PeriodTotal> = "application/json"), (String = "text/csv")))))]
 async fn get_call_series(
     State(platform): State<Platform>,
     Who(caller): Who,
@@ -304,7 +330,7 @@ async fn get_call_series(
         let (first, last) = (first.to_string(), last.to_string());
         Some(PeriodTotal { first, last, total: ShownTotal::new(query.group, bucket) })
     });
-    Ok(wanted.answer(Page::whole(shown.collect())))
+    Ok(Statistics::answer(&platform, &wanted, shown.collect()))
 }
 
 /// A call.

@@ -11,7 +11,7 @@ mod streams;
 use aicp_store::{Event, EventFilter, Rows};
 use aicp_types::EventId;
 
-use crate::{Caller, Platform, Result};
+use crate::{Caller, Missing, Platform, Result};
 
 pub(crate) use buffer::EventLog;
 pub use streams::{EventStream, Woken};
@@ -34,6 +34,19 @@ impl Platform {
     /// [`crate::Internal::Store`].
     pub async fn last_event(&self) -> Result<EventId> {
         Ok(self.inner.store.rows().await?.last_event().await?)
+    }
+
+    /// Returns an event that the caller sees.
+    ///
+    /// # Errors
+    /// [`Missing::Event`], also for an event that was deleted by age.
+    pub async fn event(&self, caller: &Caller, id: EventId) -> Result<Event> {
+        let event = self.inner.store.rows().await?.event(id).await?;
+        let is_seen = |event: &Event| {
+            let is_of_app = caller.sees_all_apps() || event.app_id.as_deref() == Some(caller.app_id());
+            is_of_app && caller.event_kinds().contains(&event.data.kind())
+        };
+        event.filter(is_seen).ok_or(Missing::Event.into())
     }
 
     /// Returns the newest events between two ids that the caller sees and the filter admits, at most `limit`, the newest

@@ -78,9 +78,9 @@ pub use aicp_store::{
     DeliveryAttempt, DeliveryState, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter, Event, EventData,
     EventFilter, EventKind, Face, Grant, GrantState, Group, GroupKind, IdOrder, JobItemState, JobState, Library,
     LibraryCounts, LibraryFilter, LogFilter, LoggedCall, NewEvent, NewTemplate, OperatorToken, OperatorTokenKind,
-    OutboxAction, OutboxCount, OutboxFilter, Page, Person, PersonChanges, PersonFilter, PersonOrder, Profile, Quota,
-    RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging, SettingChange, StoredApp,
-    SyncRelation, Webhook, md5_hex,
+    OutboxAction, OutboxCount, OutboxFilter, OutboxRow, OutboxState, Page, Person, PersonChanges, PersonFilter,
+    PersonOrder, Profile, Quota, RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging,
+    SettingChange, StoredApp, SyncRelation, Webhook, md5_hex,
 };
 pub use apps::ExtendedGrant;
 pub use audit::{AuditCheck, Origin};
@@ -111,7 +111,7 @@ pub use numbers::Numbers;
 pub use operators::{
     NewOperator, NewSecret, NewSession, OperatorChanges, OperatorInfo, OperatorRole, SignInOffer, SignInPolicy,
 };
-pub use outbox::{EngineHealth, HealthCheck, OutboxEntry};
+pub use outbox::{EngineHealth, HealthCheck, OutboxEntry, RetryFilter};
 pub use people::{
     EnrolOptions, Enrolled, Enrolment, FaceKey, KnownPerson, LastFace, LibraryKey, MissingLibrary, MissingPerson,
     PersonData, PersonKey, SamePicture, face_token, token_of_face,

@@ -9,6 +9,7 @@
 //! whether it was done. Thus no write is lost, and none is done twice.
 
 mod attempts;
+mod bulk;
 mod health;
 mod rules;
 mod transactions;
@@ -32,6 +33,7 @@ use crate::locks::KeyedLock;
 use crate::shared::Shared;
 use crate::{Caller, Face, Library, Missing, Person, PersonChanges, Platform, Result};
 
+pub use bulk::RetryFilter;
 pub(crate) use health::monitor_engines;
 pub use health::{EngineHealth, HealthCheck};
 
@@ -49,7 +51,12 @@ impl Platform {
     ///
     /// # Errors
     /// [`crate::Refusal::Forbidden`], [`crate::Internal::Store`].
-    pub async fn outbox(&self, caller: &Caller, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxEntry>)> {
+    pub async fn outbox(
+        &self,
+        caller: &Caller,
+        filter: OutboxFilter<'_>,
+        page: Page,
+    ) -> Result<(u64, Vec<OutboxEntry>)> {
         caller.require_administration()?;
         let (total, rows) = self.inner.store.snapshot().await?.outbox_page(filter, page).await?;
         let mut entries = Vec::with_capacity(rows.len());
@@ -58,6 +65,15 @@ impl Platform {
             entries.push(OutboxEntry { row, picture });
         }
         Ok((total, entries))
+    }
+
+    /// Returns the writes that were not done at once and that the filter admits, at most `limit`, the newest first.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::Forbidden`], [`crate::Internal::Store`].
+    pub async fn latest_writes(&self, caller: &Caller, filter: OutboxFilter<'_>, limit: u64) -> Result<Vec<OutboxRow>> {
+        caller.require_administration()?;
+        Ok(self.inner.store.rows().await?.latest_outbox(filter, limit).await?)
     }
 
     /// Returns a write that was not done at once.

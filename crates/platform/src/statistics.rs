@@ -75,7 +75,7 @@ pub struct BucketTotal {
 /// Numbers and durations of a group of calls, in all or in one bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupStatistics {
-    /// Method, app or engine; the empty text for calls about no engine.
+    /// Method, app, engine or source; the empty text for calls about no engine.
     pub group: String,
     /// First and last day of the bucket.
     pub days: Option<(Date, Date)>,
@@ -101,6 +101,11 @@ impl Platform {
     /// Returns the time zone that defines the days of the statistics.
     pub fn zone(&self) -> TimeZone {
         self.inner.settings.load().statistics.zone.time_zone().clone()
+    }
+
+    /// Returns the name of the time zone that defines the days of the statistics.
+    pub fn zone_name(&self) -> String {
+        self.inner.settings.load().statistics.zone.to_string()
     }
 
     /// Converts a local date and time to a moment. A time skipped by a change of clocks moves later by the length of
@@ -150,8 +155,7 @@ impl Platform {
             match buckets.last_mut().filter(|b| b.first == first && b.total.method == total.method) {
                 // Days ascend, so the latest call of the later day is the latest of both.
                 Some(known) => {
-                    let (count, cost_ms) = (known.total.count + total.count, known.total.cost_ms + total.cost_ms);
-                    known.total = CallTotal { count, cost_ms, ..total };
+                    known.total = later(&known.total, total);
                 }
                 None => buckets.push(BucketTotal { first, last, total }),
             }
@@ -195,9 +199,7 @@ impl Platform {
             match statistics.last_mut().filter(|known| known.group == group && known.days == days) {
                 // Days ascend, so the latest call of the later day is the latest of both.
                 Some(known) => {
-                    let count = known.total.count.saturating_add(total.count);
-                    let cost_ms = known.total.cost_ms.saturating_add(total.cost_ms);
-                    known.total = CallTotal { count, cost_ms, ..total };
+                    known.total = later(&known.total, total);
                 }
                 None => statistics.push(GroupStatistics { group, days, total, percentiles: None }),
             }
@@ -244,6 +246,16 @@ impl Platform {
         let turn = timeout(WAIT_FOR_TURN, turn).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
         self.flush_calls().await?;
         Ok(turn)
+    }
+}
+
+/// Adds the totals of earlier calls to those of later ones.
+fn later(earlier: &CallTotal, later: CallTotal) -> CallTotal {
+    CallTotal {
+        count: earlier.count.saturating_add(later.count),
+        failed: earlier.failed.saturating_add(later.failed),
+        cost_ms: earlier.cost_ms.saturating_add(later.cost_ms),
+        ..later
     }
 }
 

@@ -122,7 +122,10 @@ reads! {
     outbox_row(id: OutboxId) -> Option<OutboxRow>;
     outbox_head(library: LibraryId) -> Option<OutboxRow>;
     outbox_libraries(engine: Option<&str>) -> Vec<LibraryId>;
-    outbox_page(filter: OutboxFilter, page: Page) -> (u64, Vec<OutboxRow>);
+    outbox_page(filter: OutboxFilter<'_>, page: Page) -> (u64, Vec<OutboxRow>);
+    unsolved_outbox_after(filter: OutboxFilter<'_>, after: OutboxId, limit: u64) -> Vec<(OutboxId, LibraryId, bool)>;
+    unsolved_outbox_count(filter: OutboxFilter<'_>) -> u64;
+    latest_outbox(filter: OutboxFilter<'_>, limit: u64) -> Vec<OutboxRow>;
     unsolved_outbox_of_face(face: FaceId) -> Vec<OutboxRow>;
     unsolved_outbox_of_library(library: LibraryId, action: OutboxAction) -> Vec<OutboxRow>;
     call_totals(scope: CallScope<'_>, parts: &[RangePart]) -> Vec<CallTotal>;

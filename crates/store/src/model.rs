@@ -41,7 +41,7 @@ pub use self::{
     keys::{Key, KeyUsage, NewKey, UsedSignature},
     lists::{AppFilter, GrantState, IdOrder, LibraryFilter, PersonFilter, PersonOrder},
     operators::{NewOperatorToken, Operator, OperatorFace, OperatorToken, OperatorTokenKind},
-    outbox::{OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Solution},
+    outbox::{OutboxAction, OutboxCount, OutboxFilter, OutboxRow, OutboxState, Solution},
     quotas::{AppQuota, Quota},
     recognitions::{
         NewRecognition, NewRecognitionMatch, Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch,

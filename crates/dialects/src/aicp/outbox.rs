@@ -182,7 +182,7 @@ impl Call<'_> {
         };
         let (from, to) = times::range(&fields, shanghai::moment)?;
         let page = self.page(&fields, PAGE_SIZE, PAGE_SIZE)?;
-        let filter = OutboxFilter { solved, from, to, below: None };
+        let filter = OutboxFilter { solved, from, to, ..OutboxFilter::default() };
         let (total, entries) = self.platform.outbox(self.caller, filter, page).await.map_err(|e| our_failure(&e))?;
         let mut items = Vec::with_capacity(entries.len());
         for entry in entries {

@@ -69,7 +69,7 @@ fn kind_of(call: &LoggedCall) -> CallKind {
 
 fn sums_of(call: &LoggedCall) -> CallSums {
     let &LoggedCall { time: last_time, trace_id: last_trace, cost_ms, .. } = call;
-    CallSums { count: 1, cost_ms, last_time, last_trace, last_cost_ms: cost_ms }
+    CallSums { count: 1, failed: i64::from(!call.ok), cost_ms, last_time, last_trace, last_cost_ms: cost_ms }
 }
 
 /// Adds up sums of the same key.
@@ -86,6 +86,7 @@ fn sum<K: Ord>(sums: impl Iterator<Item = ((K, i64), CallSums)>) -> Sums<K> {
 
 fn add(total: &mut CallSums, sums: CallSums) {
     total.count += sums.count;
+    total.failed += sums.failed;
     total.cost_ms = total.cost_ms.saturating_add(sums.cost_ms);
     if (sums.last_time, sums.last_trace) > (total.last_time, total.last_trace) {
         let CallSums { last_time, last_trace, last_cost_ms, .. } = sums;

@@ -123,6 +123,7 @@ fn naive<K: Ord>(calls: &[&LoggedCall], key: impl Fn(&LoggedCall) -> K) -> BTree
             label: last.label.clone(),
             source: last.source.clone(),
             count: calls.len() as u64,
+            failed: calls.iter().filter(|call| !call.ok).count() as u64,
             cost_ms: calls.iter().map(|call| call.cost_ms).sum(),
             last_time: last.time,
             last_cost_ms: last.cost_ms,

@@ -41,6 +41,7 @@ fn sums_of(calls: &[&LoggedCall]) -> CallSums {
     let last = calls.iter().max_by_key(|call| (call.time, call.trace_id)).expect("at least one");
     CallSums {
         count: i64::try_from(calls.len()).expect("few"),
+        failed: calls.iter().filter(|call| !call.ok).count() as i64,
         cost_ms: calls.iter().map(|call| call.cost_ms).sum(),
         last_time: last.time,
         last_trace: last.trace_id,
@@ -56,6 +57,7 @@ fn total_of(calls: &[&LoggedCall]) -> CallTotal {
         label: last.label.clone(),
         source: last.source.clone(),
         count: calls.len() as u64,
+        failed: calls.iter().filter(|call| !call.ok).count() as u64,
         cost_ms: sums.cost_ms,
         last_time: last.time,
         last_cost_ms: last.cost_ms,

@@ -1,10 +1,12 @@
 //! Rows of the outbox. What becomes of a row is the caller's decision.
 
-use aicp_store::{Error, Face, Library, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Person, Solution};
+use aicp_store::{
+    Error, Face, Library, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, OutboxState, Page, Person, Solution,
+};
 use aicp_types::{FaceId, LibraryId, OutboxId, UnixMillis};
 
 use crate::Harness;
-use crate::fixture::{Fixture, bytes, key, new_face, new_outbox_row, new_person};
+use crate::fixture::{APP, Fixture, bytes, key, new_face, new_outbox_row, new_person};
 
 impl Fixture {
     /// Inserts a person with a pending face, and a row of it.
@@ -165,6 +167,32 @@ pub async fn rows_are_listed_latest_first(harness: Box<dyn Harness>) {
     assert_eq!(page(OutboxFilter { solved: Some(false), ..range }, Page::first(9)).await, (1, vec![ids[3]]));
 
     assert_eq!(page(OutboxFilter { below: Some(ids[2]), ..all }, Page::first(9)).await, (2, vec![ids[0], ids[1]]));
+
+    let latest = async |filter: OutboxFilter<'_>, limit| {
+        let rows = f.store.latest_outbox(filter, limit).await.expect("read");
+        rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    let newest: Vec<_> = ids[..4].iter().rev().copied().collect();
+    let of_library = OutboxFilter { library_id: Some(library.id), ..all };
+    for filter in [all, of_library, OutboxFilter { app_id: Some(APP), ..all }] {
+        assert_eq!(latest(filter, 9).await, newest, "{filter:?}");
+    }
+    assert_eq!(latest(all, 2).await, newest[..2]);
+    assert_eq!(latest(OutboxFilter { below: Some(ids[2]), ..of_library }, 9).await, newest[2..]);
+    for (state, expected) in [
+        (OutboxState::Waiting, &[ids[3], ids[1]][..]),
+        (OutboxState::Refused, &[ids[0]][..]),
+        (OutboxState::Done, &[ids[2]][..]),
+        (OutboxState::Dropped, &[][..]),
+    ] {
+        assert_eq!(latest(OutboxFilter { state: Some(state), ..all }, 9).await, expected, "{state:?}");
+    }
+    for none in [OutboxFilter { engine: Some("none"), ..all }, OutboxFilter { app_id: Some("none"), ..all }] {
+        assert_eq!(latest(none, 9).await, [], "{none:?}");
+    }
+    assert_eq!(f.store.unsolved_outbox_count(all).await.expect("read"), 3);
+    let unsolved = f.store.unsolved_outbox_after(all, ids[0], 9).await.expect("read");
+    assert_eq!(unsolved, [(ids[1], library.id, false), (ids[3], library.id, false)]);
 
     f.store.list_interrupted_outbox().await.expect("list");
     assert_eq!(page(all, Page::first(1)).await, (5, vec![ids[4]]));

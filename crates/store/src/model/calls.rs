@@ -69,12 +69,14 @@ pub enum CallGroup {
     App,
     /// The engine; the empty text for calls about none.
     Engine,
+    /// The source without the engine that it names.
+    Source,
 }
 
 /// Totals of a group of calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupTotal {
-    /// Method, app or engine of the group.
+    /// Method, app, engine or source of the group.
     pub group: String,
     /// The day, as in [`DayTotal`]; 0 if the total is not of a day.
     pub day: i64,
@@ -115,6 +117,8 @@ pub struct CallTotal {
     pub source: String,
     /// Number of calls; at least one.
     pub count: u64,
+    /// Number of those that failed.
+    pub failed: u64,
     /// Total duration in milliseconds.
     pub cost_ms: i64,
     /// Time of the latest call.
@@ -154,6 +158,8 @@ pub struct CallKind {
 pub struct CallSums {
     /// Number of calls; at least one.
     pub count: i64,
+    /// Number of those that failed.
+    pub failed: i64,
     /// Total duration in milliseconds.
     pub cost_ms: i64,
     /// Time of the latest call, by time, then trace id.

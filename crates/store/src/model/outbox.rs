@@ -71,9 +71,42 @@ pub struct OutboxRow {
     pub dropped: Option<String>,
 }
 
+/// State of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutboxState {
+    /// It waits for its engine.
+    Waiting,
+    /// The engine refused it.
+    Refused,
+    /// It is done.
+    Done,
+    /// An operator dropped it.
+    Dropped,
+}
+
+impl OutboxRow {
+    /// Returns the state.
+    pub fn state(&self) -> OutboxState {
+        match (self.solved_at, self.rejected) {
+            (Some(_), _) if self.dropped.is_some() => OutboxState::Dropped,
+            (Some(_), _) => OutboxState::Done,
+            (None, true) => OutboxState::Refused,
+            (None, false) => OutboxState::Waiting,
+        }
+    }
+}
+
 /// Filter of listed rows. The default matches all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OutboxFilter {
+pub struct OutboxFilter<'a> {
+    /// Only rows in this state.
+    pub state: Option<OutboxState>,
+    /// Only rows of this engine.
+    pub engine: Option<&'a str>,
+    /// Only rows of this library.
+    pub library_id: Option<LibraryId>,
+    /// Only rows of this app.
+    pub app_id: Option<&'a str>,
     /// Only solved rows, or only unsolved ones.
     pub solved: Option<bool>,
     /// Only rows created at this time or later.

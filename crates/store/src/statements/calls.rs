@@ -219,8 +219,8 @@ impl Tx {
         // have the same last time.
         const DAY: &str = "(quarter * 900 + shift + 86400000000) / 86400 - 1000000 AS day";
         let sums = format!(
-            ") INSERT INTO call_day (kind_id, day, count, cost_ms, last_time, last_trace, last_cost)
-             SELECT kind_id, {DAY}, SUM(count), SUM(cost_ms), MAX(last_time), last_trace, last_cost
+            ") INSERT INTO call_day (kind_id, day, count, failed, cost_ms, last_time, last_trace, last_cost)
+             SELECT kind_id, {DAY}, SUM(count), SUM(failed), SUM(cost_ms), MAX(last_time), last_trace, last_cost
              FROM call_quarter CROSS JOIN period WHERE quarter BETWEEN first AND last
              GROUP BY kind_id, day"
         );
@@ -285,14 +285,19 @@ async fn upsert_sums(
     let sums: Vec<_> = sums.iter().collect();
     for sums in sums.chunks(ROWS_PER_STATEMENT) {
         let mut query = QueryBuilder::new(format!(
-            "INSERT INTO {table} (kind_id, {unit}, count, cost_ms, last_time, last_trace, last_cost) "
+            "INSERT INTO {table} (kind_id, {unit}, count, failed, cost_ms, last_time, last_trace, last_cost) "
         ));
         query.push_values(sums, |mut row, ((kind_id, place), sums)| {
-            row.push_bind(kind_id).push_bind(place).push_bind(sums.count).push_bind(sums.cost_ms);
+            row.push_bind(kind_id)
+                .push_bind(place)
+                .push_bind(sums.count)
+                .push_bind(sums.failed)
+                .push_bind(sums.cost_ms);
             row.push_bind(sums.last_time).push_bind(sums.last_trace).push_bind(sums.last_cost_ms);
         });
         let later = format!("(excluded.last_time, excluded.last_trace) > ({table}.last_time, {table}.last_trace)");
         query.push(format!(" ON CONFLICT (kind_id, {unit}) DO UPDATE SET count = {table}.count + excluded.count"));
+        query.push(format!(", failed = {table}.failed + excluded.failed"));
         query.push(format!(", cost_ms = {table}.cost_ms + excluded.cost_ms"));
         for column in ["last_time", "last_trace", "last_cost"] {
             let new = format!("CASE WHEN {later} THEN excluded.{column} ELSE {table}.{column} END");
@@ -325,6 +330,11 @@ fn expression(group: CallGroup) -> &'static str {
         CallGroup::Method => "call_kind.method",
         CallGroup::App => "call_kind.app_id",
         CallGroup::Engine => "COALESCE(call_kind.engine, '')",
+        // Of a call about an engine, the source names the engine in parentheses at its end.
+        CallGroup::Source => {
+            "CASE WHEN call_kind.engine IS NULL OR INSTR(call_kind.source, '(') = 0 THEN call_kind.source
+                  ELSE SUBSTR(call_kind.source, 1, INSTR(call_kind.source, '(') - 1) END"
+        }
     }
 }
 
@@ -334,17 +344,18 @@ fn totals_query(scope: CallScope<'_>, parts: &[RangePart], group: CallGroup, by_
     let mut query = QueryBuilder::new("WITH kind AS (");
     push_kinds(&mut query, scope);
     query.push(
-        "), part (kind_id, day, count, cost_ms, last_time, last_trace, last_cost) AS (
-            SELECT 0, 0, 0, 0, 0, 0, 0 WHERE FALSE",
+        "), part (kind_id, day, count, failed, cost_ms, last_time, last_trace, last_cost) AS (
+            SELECT 0, 0, 0, 0, 0, 0, 0, 0 WHERE FALSE",
     );
     for part in parts {
         push_part(&mut query, part, by_day);
     }
     query.push(format!(
-        ") SELECT grouped, method, label, source, day, count, cost_ms, last_time, last_cost FROM (
+        ") SELECT grouped, method, label, source, day, count, failed, cost_ms, last_time, last_cost FROM (
             SELECT {group} AS grouped, call_kind.method, call_kind.label, call_kind.source, part.day, part.last_time,
                    part.last_cost,
-                   SUM(part.count) OVER group_day AS count, SUM(part.cost_ms) OVER group_day AS cost_ms,
+                   SUM(part.count) OVER group_day AS count, SUM(part.failed) OVER group_day AS failed,
+                   SUM(part.cost_ms) OVER group_day AS cost_ms,
                    ROW_NUMBER() OVER (PARTITION BY {group}, part.day
                                       ORDER BY part.last_time DESC, part.last_trace DESC) AS place
             FROM part JOIN call_kind ON call_kind.id = part.kind_id
@@ -396,12 +407,12 @@ fn durations_query(scope: CallScope<'_>, parts: &[&RangePart], group: CallGroup,
 fn push_part(query: &mut QueryBuilder, part: &RangePart, by_day: bool) {
     // Neither days nor quarters overlap, so the last times of a kind are distinct, and the columns beside MAX come from
     // exactly one row.
-    const SUMS: &str = "SUM(count), SUM(cost_ms), MAX(last_time), last_trace, last_cost";
+    const SUMS: &str = "SUM(count), SUM(failed), SUM(cost_ms), MAX(last_time), last_trace, last_cost";
     query.push(" UNION ALL SELECT kind_id, ");
     match *part {
         RangePart::Days(first, end) => {
             match by_day {
-                true => query.push("day, count, cost_ms, last_time, last_trace, last_cost"),
+                true => query.push("day, count, failed, cost_ms, last_time, last_trace, last_cost"),
                 false => query.push("0, ").push(SUMS),
             };
             query.push(" FROM kind CROSS JOIN call_day WHERE kind_id = kind.id");
@@ -421,7 +432,7 @@ fn push_part(query: &mut QueryBuilder, part: &RangePart, by_day: bool) {
             query.push(" AND quarter < ").push_bind(end).push(" GROUP BY kind_id");
         }
         RangePart::Log(from, to, day) => {
-            query.push_bind(if by_day { day } else { 0 }).push(", 1, cost_ms, time, trace_id, cost_ms");
+            query.push_bind(if by_day { day } else { 0 }).push(", 1, result, cost_ms, time, trace_id, cost_ms");
             query.push(" FROM kind CROSS JOIN call_log WHERE kind_id = kind.id AND time >= ").push_bind(from);
             query.push(" AND time < ").push_bind(to);
         }
@@ -434,6 +445,7 @@ fn total_from_row(row: &Row) -> sql::Result<CallTotal> {
         label: row.try_get("label")?,
         source: row.try_get("source")?,
         count: row.try_get("count")?,
+        failed: row.try_get("failed")?,
         cost_ms: row.try_get("cost_ms")?,
         last_time: row.try_get("last_time")?,
         last_cost_ms: row.try_get("last_cost")?,

@@ -5,7 +5,7 @@ use aicp_types::{FaceId, LibraryId, OutboxId, UnixMillis};
 use super::convert::action_name;
 use super::pictures::OF_OUTBOX_ROW;
 use crate::sql::{self, FromRow, QueryBuilder, Row};
-use crate::{Error, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Result, Rows, Tx};
+use crate::{Error, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, OutboxState, Page, Result, Rows, Tx};
 
 impl Rows<'_> {
     /// Returns a row by id.
@@ -38,7 +38,7 @@ impl Rows<'_> {
     }
 
     /// Returns the number of listed rows and a page of them: latest created first, then by id descending.
-    pub async fn outbox_page(&mut self, filter: OutboxFilter, page: Page) -> Result<(u64, Vec<OutboxRow>)> {
+    pub async fn outbox_page(&mut self, filter: OutboxFilter<'_>, page: Page) -> Result<(u64, Vec<OutboxRow>)> {
         let mut count = QueryBuilder::new("SELECT COUNT(*) FROM outbox");
         push_filter(&mut count, filter);
         let count = count.build_query_scalar().fetch_one(&mut *self.db).await?;
@@ -48,6 +48,34 @@ impl Rows<'_> {
         rows.push(" OFFSET ").push_bind(page.offset());
         let rows = rows.build_query_as().fetch_all(&mut *self.db).await?;
         Ok((count, rows))
+    }
+
+    /// Returns the listed rows of a filter, at most `limit`, by id descending.
+    pub async fn latest_outbox(&mut self, filter: OutboxFilter<'_>, limit: u64) -> Result<Vec<OutboxRow>> {
+        let mut query = QueryBuilder::new("SELECT * FROM outbox");
+        push_filter(&mut query, filter);
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(Page::first(limit).limit());
+        Ok(query.build_query_as().fetch_all(&mut *self.db).await?)
+    }
+
+    /// Returns ids and libraries of the unsolved listed rows of a filter, by id: at most `limit`, after one.
+    pub async fn unsolved_outbox_after(
+        &mut self,
+        filter: OutboxFilter<'_>,
+        after: OutboxId,
+        limit: u64,
+    ) -> Result<Vec<(OutboxId, LibraryId, bool)>> {
+        let mut query = QueryBuilder::new("SELECT id, library_id, rejected FROM outbox");
+        push_filter(&mut query, OutboxFilter { solved: Some(false), ..filter });
+        query.push(" AND id > ").push_bind(after).push(" ORDER BY id LIMIT ").push_bind(Page::first(limit).limit());
+        Ok(query.build_query_as().fetch_all(&mut *self.db).await?)
+    }
+
+    /// Counts the unsolved listed rows of a filter.
+    pub async fn unsolved_outbox_count(&mut self, filter: OutboxFilter<'_>) -> Result<u64> {
+        let mut query = QueryBuilder::new("SELECT COUNT(*) FROM outbox");
+        push_filter(&mut query, OutboxFilter { solved: Some(false), ..filter });
+        Ok(query.build_query_scalar().fetch_one(&mut *self.db).await?)
     }
 
     /// Counts the rows of each engine that wait, and those that it refused: by engine.
@@ -187,8 +215,24 @@ impl FromRow for OutboxCount {
     }
 }
 
-fn push_filter(query: &mut QueryBuilder, filter: OutboxFilter) {
+fn push_filter(query: &mut QueryBuilder, filter: OutboxFilter<'_>) {
     query.push(" WHERE listed = 1");
+    match filter.state {
+        Some(OutboxState::Waiting) => query.push(" AND solved IS NULL AND rejected = 0"),
+        Some(OutboxState::Refused) => query.push(" AND solved IS NULL AND rejected = 1"),
+        Some(OutboxState::Done) => query.push(" AND solved IS NOT NULL AND dropped IS NULL"),
+        Some(OutboxState::Dropped) => query.push(" AND solved IS NOT NULL AND dropped IS NOT NULL"),
+        None => query,
+    };
+    if let Some(engine) = filter.engine {
+        query.push(" AND engine = ").push_bind(engine);
+    }
+    if let Some(library_id) = filter.library_id {
+        query.push(" AND library_id = ").push_bind(library_id);
+    }
+    if let Some(app_id) = filter.app_id {
+        query.push(" AND app_id = ").push_bind(app_id);
+    }
     match filter.solved {
         Some(true) => query.push(" AND solved IS NOT NULL"),
         Some(false) => query.push(" AND solved IS NULL"),

@@ -17,10 +17,12 @@ impl Rows<'_> {
         Ok(query.bind(id).fetch_optional(&mut *self.db).await?)
     }
 
-    /// Returns webhooks, of an app or of all, in the order of creation: at most `limit`, after one.
+    /// Returns webhooks, of an app or of all, in the order of creation: at most `limit`, after one. `with_all_apps`: also those
+    /// that get the events of all apps.
     pub async fn webhooks_after(
         &mut self,
         app_id: Option<&str>,
+        with_all_apps: bool,
         after: Option<WebhookId>,
         limit: u64,
     ) -> Result<Vec<Webhook>> {
@@ -28,6 +30,9 @@ impl Rows<'_> {
         query.push_bind(after.map_or(i64::MIN, WebhookId::get));
         if let Some(app_id) = app_id {
             query.push(" AND app_id = ").push_bind(app_id);
+        }
+        if !with_all_apps {
+            query.push(" AND all_apps = 0");
         }
         query.push(" ORDER BY id LIMIT ").push_bind(saturating_i64(limit));
         Ok(query.build_query_as().fetch_all(&mut *self.db).await?)

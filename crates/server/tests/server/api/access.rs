@@ -12,7 +12,7 @@ use crate::pictures::{base64, obama, obama2};
 /// area, of another app with all areas, of the app itself, of the administrator, of a viewer, of an operator, and for the
 /// session of an operator without the CSRF token, in this order. Bodies are `{}`, so a caller who may call may still be told
 /// that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 10]); 139] = [
+const MATRIX: [(&str, &str, &str, [u16; 10]); 141] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
     ("getOverview", "GET", "/overview", [401, 401, 401, 200, 200, 200, 200, 200, 200, 200]),
@@ -49,6 +49,7 @@ const MATRIX: [(&str, &str, &str, [u16; 10]); 139] = [
     ("listOutbox", "GET", "/outbox", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
     ("getOutboxEntry", "GET", "/outbox/1", [401, 401, 401, 403, 403, 403, 404, 403, 403, 403]),
     ("getOutboxPicture", "GET", "/outbox/1/picture", [401, 401, 401, 403, 403, 403, 404, 403, 403, 403]),
+    ("retryOutbox", "POST", "/outbox/retry", [401, 401, 401, 403, 403, 403, 202, 403, 403, 403]),
     ("retryOutboxEntry", "POST", "/outbox/1/retry", [401, 401, 401, 403, 403, 403, 404, 403, 403, 403]),
     ("dropOutboxEntry", "POST", "/outbox/1/drop", [401, 401, 401, 403, 403, 403, 400, 403, 403, 403]),
     ("getCallTotals", "GET", "/statistics/totals", [401, 401, 401, 403, 200, 200, 200, 200, 200, 200]),
@@ -294,6 +295,7 @@ const MATRIX: [(&str, &str, &str, [u16; 10]); 139] = [
     ),
     ("streamEvents", "HEAD", "/events", [401, 401, 401, 403, 200, 200, 200, 200, 200, 200]),
     ("listEvents", "GET", "/events/log", [401, 401, 401, 403, 200, 200, 200, 200, 200, 200]),
+    ("getEvent", "GET", "/events/{event}", [401, 401, 401, 403, 404, 200, 200, 200, 200, 200]),
     ("listWebhooks", "GET", "/webhooks", [401, 401, 401, 403, 200, 200, 200, 200, 200, 200]),
     ("createWebhook", "POST", "/webhooks", [401, 401, 401, 403, 400, 400, 400, 403, 400, 403]),
     ("getWebhook", "GET", "/webhooks/{webhook}", [401, 401, 401, 403, 404, 200, 200, 200, 200, 200]),
@@ -356,10 +358,11 @@ fn every_operation_answers_every_caller_as_written_down() {
     let webhook = text(&webhook.json()["id"]);
     let (face, person) = (text(&person["faces"][0]["id"]), text(&person["id"]));
     let job = app.finished_import(&library, &[("Ada/1.jpg", &obama())]);
+    let event = text(&app.get("/events/log").json()["items"][0]["id"]);
     let mut wrong = Vec::new();
     for (id, method, path, expected) in MATRIX {
         let path = path.replace("{library}", &library).replace("{person}", &person).replace("{face}", &face);
-        let path = path.replace("{job}", &job).replace("{webhook}", &webhook);
+        let path = path.replace("{job}", &job).replace("{webhook}", &webhook).replace("{event}", &event);
         let body: &[u8] = if matches!(method, "GET" | "HEAD" | "DELETE") { b"" } else { b"{}" };
         let target = format!("/api/v1{path}");
         let without = crate::http::send(server.addresses()[0], method, &target, &[], body).expect("an answer");

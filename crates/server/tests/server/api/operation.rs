@@ -138,6 +138,66 @@ fn an_undoing_that_is_dropped_is_given_up_and_so_is_a_removal() {
 }
 
 #[test]
+fn writes_are_listed_by_what_they_are_about_and_retried_by_one_call() {
+    let engine = Engine::start(Vendor::Koala);
+    let server = server_of(&engine);
+    let admin = Rest::admin(&server);
+    let (first, second) = (admin.library("first"), admin.library("second"));
+    let ada = text(&admin.person(&first, &[("name", "Ada")], &obama())["id"]);
+    engine.kill();
+    admin.person(&first, &[("name", "Joe")], &biden());
+    admin.person(&second, &[("name", "Joe")], &biden());
+    admin.delete(&format!("/libraries/{first}/people/{ada}"));
+    let list = |query: &str| {
+        let page = admin.get(&format!("/outbox?{query}")).json();
+        let items = page["items"].as_array().unwrap_or_else(|| panic!("{query}: {page}")).clone();
+        items.iter().map(|write| (text(&write["libraryId"]), text(&write["action"]))).collect::<Vec<_>>()
+    };
+    let write = |library: &str, action: &str| (library.to_owned(), action.to_owned());
+    let all = [write(&first, "removeFace"), write(&second, "addFace"), write(&first, "addFace")];
+    assert_eq!(list("state=waiting"), all);
+    assert_eq!(list("engine=koala&appId=admin&done=false"), all);
+    assert_eq!(list(&format!("libraryId={second}&state=waiting")), all[1..2]);
+    for none in ["state=refused", "state=done", "state=dropped", "engine=cloudwalk", "appId=shop", "libraryId=99"] {
+        assert_eq!(list(none), [], "{none}");
+    }
+    let mut pages = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = admin.get(&format!("/outbox?engine=koala&limit=1{cursor}")).json();
+        pages.push(text(&page["items"][0]["libraryId"]));
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(pages, [&*first, &second, &first]);
+    for wrong in ["state=open", "libraryId=x", "engine=a&engine=b"] {
+        assert_problem(&admin.get(&format!("/outbox?{wrong}")), 400, "badField");
+    }
+
+    engine.restart();
+    let retry = |body: &Value| {
+        let answer = admin.json("POST", "/outbox/retry", body);
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        answer.json()["writes"].clone()
+    };
+    assert_eq!(retry(&json!({"engine": "cloudwalk"})), 0);
+    assert_eq!(retry(&json!({"state": "refused"})), 0);
+    wait_until("the writes of the library are done", || {
+        retry(&json!({"libraryId": second, "state": "waiting"}));
+        list("done=false") == [write(&first, "removeFace"), write(&first, "addFace")]
+    });
+    assert_eq!(list("state=done"), all[1..2]);
+    assert_eq!(retry(&json!({})), 2);
+    wait_until("all writes are done", || list("done=false").is_empty());
+    let act = admin.get("/audit?action=outbox.retryAll&limit=1").json()["items"][0].clone();
+    assert_eq!((&act["target"], &act["after"]["writes"]), (&json!("outbox"), &json!(2)), "{act}");
+    assert_problem(&admin.json("POST", "/outbox/retry", &json!({"state": "done"})), 400, "badField");
+    assert_problem(&admin.json("POST", "/outbox/retry", &json!({"libraryId": "x"})), 400, "badField");
+}
+
+#[test]
 fn the_health_of_engines_is_told_with_what_waits_for_them() {
     let engine = Engine::start(Vendor::Koala);
     let server = server_of(&engine);

@@ -6,8 +6,10 @@ use aicp_store::LoggedCall;
 use aicp_types::{TraceId, UnixMillis};
 use serde_json::{Value, json};
 
+use super::operators::{self, Browser};
 use super::{Rest, assert_problem, text};
 use crate::fixture::{Server, Setup};
+use crate::pictures::obama;
 use crate::random::Random;
 use crate::statistics::write_calls;
 
@@ -77,6 +79,7 @@ fn percentiles(calls: &[&LoggedCall]) -> [i64; 4] {
 fn assert_total(total: &Value, calls: &[&LoggedCall]) {
     let last = calls.iter().max_by_key(|call| (call.time, call.trace_id)).expect("calls");
     assert_eq!(total["count"], calls.len(), "{total}");
+    assert_eq!(total["failed"], calls.iter().filter(|call| !call.ok).count(), "{total}");
     assert_eq!(total["durationMs"], calls.iter().map(|call| call.cost_ms).sum::<i64>(), "{total}");
     assert_eq!((&total["label"], &total["lastDurationMs"]), (&json!(last.label), &json!(last.cost_ms)), "{total}");
     assert_eq!(total["latency"]["count"], calls.len(), "{total}");
@@ -100,6 +103,8 @@ fn totals_and_percentiles_of_any_group_and_range_are_those_of_a_naive_fold() {
     let group_of = |group: &str, call: &LoggedCall| match group {
         "method" => Some(call.method.clone()),
         "app" => Some(call.app_id.clone()),
+        // As all calls here are of one interface.
+        "source" => Some("API".to_owned()),
         _ => call.engine.clone(),
     };
     let name_of =
@@ -124,7 +129,7 @@ fn totals_and_percentiles_of_any_group_and_range_are_those_of_a_naive_fold() {
             ),
         };
         let counted: Vec<&LoggedCall> = calls.iter().filter(|call| is_in(call)).collect();
-        for group in ["method", "app", "engine"] {
+        for group in ["method", "app", "engine", "source"] {
             let groups: BTreeSet<Option<String>> = counted.iter().map(|call| group_of(group, call)).collect();
             let totals = get(&format!("/statistics/totals?group={group}{query}"));
             assert_eq!(totals.iter().map(|total| name_of(group, total)).collect::<BTreeSet<_>>(), groups);
@@ -151,6 +156,9 @@ fn totals_and_percentiles_of_any_group_and_range_are_those_of_a_naive_fold() {
             }
             assert_eq!(days, counted.len(), "each call is in one period");
         }
+    }
+    for path in ["/statistics/totals", "/statistics/series"] {
+        assert_eq!(admin.get(path).json()["timeZone"], "Asia/Shanghai");
     }
     let month = get("/statistics/series?group=app&by=month&app=shop");
     assert_eq!((month.len(), &month[0]["first"], &month[0]["last"]), (1, &json!("2024-01-01"), &json!("2024-01-31")));
@@ -216,6 +224,33 @@ fn single_calls_come_page_by_page_and_by_every_filter() {
 }
 
 #[test]
+fn what_an_operator_looks_at_in_the_console_is_no_call_of_the_statistics() {
+    let server = Server::auto();
+    let admin = Rest::admin(&server);
+    let library = admin.library("staff");
+    let ada = text(&admin.person(&library, &[("name", "Ada")], &obama())["id"]);
+    operators::create(&admin, "ada", "operator", None);
+    let browser = Browser::sign_in(&server, &operators::credentials("ada"));
+    let person = format!("/libraries/{library}/people/{ada}");
+    for path in ["/libraries", "/jobs", person.as_str(), "/overview", &format!("/libraries/{library}/recognitions")] {
+        assert_eq!(browser.get(path).status, 200, "{path}");
+    }
+    assert_eq!(browser.get("/libraries/9999").status, 404);
+    let methods = || {
+        let page = admin.get("/calls").json();
+        let calls = page["items"].as_array().expect("items").clone();
+        calls.iter().map(|call| text(&call["method"])).collect::<Vec<_>>()
+    };
+    assert_eq!(methods(), ["createPerson", "createLibrary"]);
+    // A search is a recognition, a change is a call, and a program is no browser.
+    assert_eq!(browser.get(&format!("{person}/similar")).status, 200);
+    assert_eq!(browser.json("PATCH", &person, &json!({"name": "Ada King"})).status, 200);
+    assert_eq!(admin.get(&person).status, 200);
+    assert_eq!(methods(), ["getPerson", "updatePerson", "listSimilarPeople", "createPerson", "createLibrary"]);
+    assert_eq!(admin.get("/statistics/totals?group=app").json()["items"][0]["count"], 5);
+}
+
+#[test]
 fn every_statistic_is_to_be_had_as_csv_in_which_nothing_is_a_formula() {
     let calls = [
         call(1, "=shop", "identify", Some("builtin"), START, 5, true),
@@ -233,13 +268,13 @@ fn every_statistic_is_to_be_had_as_csv_in_which_nothing_is_a_formula() {
     let totals = csv("/statistics/totals?group=app");
     assert_eq!(
         totals.text(),
-        "method,appId,engine,label,source,count,durationMs,latencyCount,p50,p90,p95,p99,lastAt,lastDurationMs\r\n\
-         ,'=shop,,label of identify,API(builtin),2,12,2,5,7,7,7,2023-12-31T16:00:00.001Z,7\r\n\
-         ,other,,label of -enrol,API,1,1000,1,1007,1007,1007,1007,2024-01-01T16:00:00Z,1000\r\n"
+        "method,appId,engine,label,source,count,failed,durationMs,latencyCount,p50,p90,p95,p99,lastAt,lastDurationMs\r\n\
+         ,'=shop,,label of identify,API(builtin),2,1,12,2,5,7,7,7,2023-12-31T16:00:00.001Z,7\r\n\
+         ,other,,label of -enrol,API,1,0,1000,1,1007,1007,1007,1007,2024-01-01T16:00:00Z,1000\r\n"
     );
     let series = csv("/statistics/series?by=day");
     assert!(
-        series.text().contains("\r\n2024-01-02,2024-01-02,'-enrol,,,label of -enrol,API,1,1000,"),
+        series.text().contains("\r\n2024-01-02,2024-01-02,'-enrol,,,label of -enrol,API,1,0,1000,"),
         "{}",
         series.text()
     );
