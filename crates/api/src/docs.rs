@@ -21,8 +21,8 @@ use crate::problem::{FieldFault, Problem};
 use crate::tags::TAGS;
 use crate::{
     BASE, DOCS, about, accounts, apps, audit, bulk, engines, erasures, events, exports, faces, identification,
-    job_items, jobs, libraries, library_tags, moves, operator_faces, operators, outbox, overview, people, recognition,
-    recognition_log, secrets, session, setting_changes, statistics, system, webhooks,
+    job_items, jobs, libraries, library_tags, moves, operator_faces, operators, outbox, overview, people, people_list,
+    recognition, recognition_log, secrets, session, setting_changes, statistics, system, webhooks,
 };
 
 /// Name of the security scheme in the document.
@@ -45,6 +45,7 @@ pub(crate) static ROUTES: LazyLock<(Router<Platform>, OpenApi)> = LazyLock::new(
         .merge(libraries::routes())
         .merge(library_tags::routes())
         .merge(people::routes())
+        .merge(people_list::routes())
         .merge(bulk::routes())
         .merge(moves::routes())
         .merge(erasures::routes())

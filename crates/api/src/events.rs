@@ -1,5 +1,6 @@
 //! Events: as a stream, and as a log.
 
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -164,10 +165,23 @@ struct EventFace {
 struct EventMatch {
     /// The person.
     person_id: String,
+    /// The present name of the person, in the log alone; missing if the person has none or is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     /// The person's most similar face.
     face_id: String,
     /// Similarity, 0..1.
     similarity: f32,
+}
+
+impl ShownEvent {
+    /// Adds the names of the people whom a recognition names.
+    fn with_names(mut self, names: &HashMap<PublicId, String>) -> Self {
+        for found in self.data.faces.iter_mut().flatten().flat_map(|face| &mut face.matches) {
+            found.name = PublicId::parse(&found.person_id).and_then(|id| names.get(&id).cloned());
+        }
+        self
+    }
 }
 
 impl From<Event> for ShownEvent {
@@ -198,6 +212,7 @@ impl From<EventData> for EventDetails {
                         .into_iter()
                         .map(|found| EventMatch {
                             person_id: found.person.to_string(),
+                            name: None,
                             face_id: found.face.to_string(),
                             similarity: found.similarity,
                         })
@@ -433,7 +448,9 @@ async fn list_events(
             platform.events_before(&caller, filter, after, before.map(EventId::new), limit + 1).await?
         }
     };
-    Ok(axum::Json(Page::by(events, limit, |event| query.sort.cursor(event.id.get()), ShownEvent::from)))
+    let names = platform.names_of(&matched(&events)).await?;
+    let shown = |event| ShownEvent::from(event).with_names(&names);
+    Ok(axum::Json(Page::by(events, limit, |event| query.sort.cursor(event.id.get()), shown)))
 }
 
 /// Get an event
@@ -446,7 +463,19 @@ async fn get_event(
     Ids(id): Ids<String>,
 ) -> Result<axum::Json<ShownEvent>> {
     let id = EventId::parse(&id).ok_or(Error::from(Missing::Event))?;
-    Ok(axum::Json(platform.event(&caller, id).await?.into()))
+    let event = platform.event(&caller, id).await?;
+    let names = platform.names_of(&matched(std::slice::from_ref(&event))).await?;
+    Ok(axum::Json(ShownEvent::from(event).with_names(&names)))
+}
+
+/// Returns the people whom the recognitions among some events name.
+fn matched(events: &[Event]) -> Vec<PublicId> {
+    let faces = events.iter().flat_map(|event| match &event.data {
+        EventData::Recognition { faces } => faces.as_slice(),
+        _ => &[],
+    });
+    let people: BTreeSet<PublicId> = faces.flat_map(|face| &face.matches).map(|found| found.person).collect();
+    people.into_iter().collect()
 }
 
 /// Reads the filters that streams and lists have in common.

@@ -176,6 +176,18 @@ struct IdentifyInForm {
 struct Identified {
     /// The faces, the largest first.
     faces: Vec<IdentifiedFace>,
+    /// The threshold in force in each library that was searched.
+    thresholds: Vec<ThresholdInForce>,
+}
+
+/// The similarity that decided in a library whether somebody matches.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ThresholdInForce {
+    /// The library.
+    library_id: String,
+    /// Similarity, 0..1.
+    threshold: f32,
 }
 
 /// A face of a picture, and who it is.
@@ -344,7 +356,11 @@ async fn search(
         }
     }
     platform.note_faces(caller, libraries, picture, &faces);
-    Ok(axum::Json(Identified { faces: faces.into_iter().map(IdentifiedFace::from).collect() }))
+    let thresholds = platform.thresholds_of_search(caller, libraries, terms.least)?.into_iter();
+    let thresholds = thresholds
+        .map(|(library, threshold)| ThresholdInForce { library_id: library.to_string(), threshold })
+        .collect();
+    Ok(axum::Json(Identified { faces: faces.into_iter().map(IdentifiedFace::from).collect(), thresholds }))
 }
 
 /// How similar people must be.

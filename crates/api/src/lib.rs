@@ -37,6 +37,7 @@ mod outbox;
 mod overview;
 mod pages;
 mod people;
+mod people_list;
 mod person_data;
 mod problem;
 mod rate_limit;

@@ -1,31 +1,30 @@
 //! People of a library.
 
 use aicp_platform::{
-    EnrolOptions, Enrolment, Error, Face, KnownPerson, Library, LibraryKey, Missing, Person, PersonFilter, PersonKey,
-    PersonOrder, Platform, Profile, SamePicture, Tags, user_id_of,
+    EnrolOptions, Enrolment, Error, Face, KnownPerson, Library, LibraryKey, Missing, Person, PersonKey, Platform,
+    Profile, SamePicture, Tags, user_id_of,
 };
-use aicp_types::{PersonId, PublicId};
+use aicp_types::{FaceId, LibraryId, PublicId};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::faces::ShownFace;
-use crate::input::{Form, Ids, Json, Query, Who};
+use crate::input::{Form, Ids, Json, Who};
 use crate::libraries::find as find_library;
-use crate::pages::{self, Page};
-use crate::person_data::{self, NewPerson, NewPersonForm, PersonUpdate};
+use crate::person_data::{NewPerson, NewPersonForm, PersonUpdate};
 use crate::problem::{Problem, Result};
 use crate::revision::{self, Revision};
 use crate::tags;
-use crate::times::{moment, rfc3339};
+use crate::times::rfc3339;
 
 pub(crate) fn routes() -> OpenApiRouter<Platform> {
     OpenApiRouter::new()
-        .routes(routes!(list_people, create_person))
+        .routes(routes!(create_person))
         .routes(routes!(get_person, update_person, delete_person))
         .routes(routes!(copy_person))
 }
@@ -69,12 +68,41 @@ pub(crate) struct ShownPerson {
     /// When the person, or a face of the person, was last changed.
     #[schema(format = DateTime)]
     updated_at: String,
+    /// The newest face; `null` if there is none.
+    newest_face: Option<NewestFace>,
     /// Faces, the newest first; in lists `null`.
     faces: Option<Vec<ShownFace>>,
 }
 
+/// The newest face of a person.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct NewestFace {
+    /// Id.
+    #[schema(example = "7")]
+    id: String,
+    /// Path of its thumbnail.
+    thumbnail: String,
+}
+
+impl NewestFace {
+    fn new(library: LibraryId, person: PublicId, face: FaceId) -> Self {
+        let thumbnail = format!("/api/v1/libraries/{library}/people/{person}/faces/{face}/thumbnail");
+        Self { id: face.to_string(), thumbnail }
+    }
+}
+
 impl ShownPerson {
-    pub fn new(person: Person, tags: Tags, faces: Option<Vec<Face>>) -> Self {
+    /// Shows a person with all faces, the newest first.
+    pub fn new(person: Person, tags: Tags, faces: Vec<Face>) -> Self {
+        let (library, id) = (person.library_id, person.public_id);
+        let newest = faces.first().map(|face| face.id);
+        let faces = faces.into_iter().map(|face| ShownFace::new(library, id, face)).collect();
+        Self { faces: Some(faces), ..Self::in_list(person, tags, newest) }
+    }
+
+    /// Shows a person as lists do.
+    pub fn in_list(person: Person, tags: Tags, newest: Option<FaceId>) -> Self {
         let (library, id) = (person.library_id, person.public_id);
         let Profile { name, customer_number, document_number, company, duty, province, remark, .. } = person.profile;
         Self {
@@ -92,7 +120,8 @@ impl ShownPerson {
             tags: tags.into_vec(),
             created_at: rfc3339(person.created_at),
             updated_at: rfc3339(person.updated_at),
-            faces: faces.map(|faces| faces.into_iter().map(|face| ShownFace::new(library, id, face)).collect()),
+            newest_face: newest.map(|face| NewestFace::new(library, id, face)),
+            faces: None,
         }
     }
 }
@@ -114,116 +143,6 @@ pub(crate) async fn find(
     let id = PublicId::parse(person).ok_or(Error::from(Missing::Person))?;
     let person = platform.find(&acting, &library, PersonKey::PublicId(id)).await?;
     Ok((acting, library, person))
-}
-
-/// Order of a list of people.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-enum PersonSort {
-    /// By creation.
-    #[default]
-    Oldest,
-    /// By creation, the newest first.
-    Newest,
-    /// By name in the order of code points, those without a name first.
-    Name,
-}
-
-/// Marks of the cursors of the orders.
-const BY_NEWEST: u8 = b'd';
-const BY_NAME: u8 = b'n';
-
-/// Which people to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct PersonQuery {
-    /// Only the person with this id of the app.
-    external_id: Option<String>,
-    /// Only people whose name contains this.
-    name: Option<String>,
-    /// Only people with this customer number.
-    customer_number: Option<String>,
-    /// Only people created at this time or later.
-    #[param(format = DateTime)]
-    created_from: Option<String>,
-    /// Only people created before this time.
-    #[param(format = DateTime)]
-    created_to: Option<String>,
-    /// Only people changed at this time or later; a face that comes or goes is a change.
-    #[param(format = DateTime)]
-    updated_from: Option<String>,
-    /// Only people changed before this time.
-    #[param(format = DateTime)]
-    updated_to: Option<String>,
-    /// Only people with this tag; several may be sent, of which people must have all.
-    #[serde(default)]
-    #[param(required = false)]
-    tag: Vec<String>,
-    /// Order of the list.
-    #[serde(default)]
-    #[param(inline, required = false)]
-    sort: PersonSort,
-    /// Number of people of a page.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<u64>,
-    /// `next` of the page before.
-    cursor: Option<String>,
-}
-
-/// List people
-///
-/// In the order of creation, unless `sort` says otherwise. Who is renamed while a list by name is read may be missing in it or
-/// appear twice.
-#[utoipa::path(get, path = "/libraries/{library}/people", tag = tags::PEOPLE, security(("token" = ["people"])),
-    params(("library" = String, Path, description = "Id of the library"), PersonQuery),
-    responses((status = OK, description = "A page", body = Page<ShownPerson>)))]
-async fn list_people(
-    State(platform): State<Platform>,
-    Who(caller): Who,
-    Ids(library): Ids<String>,
-    Query(query): Query<PersonQuery>,
-) -> Result<axum::Json<Page<ShownPerson>>> {
-    let limit = pages::limit(query.limit)?;
-    let cursor = query.cursor.as_deref();
-    let (mut oldest, mut other) = (None, None);
-    match query.sort {
-        PersonSort::Oldest => oldest = pages::after(cursor)?.map(PersonId::new),
-        PersonSort::Newest => other = pages::text_after(BY_NEWEST, cursor)?,
-        PersonSort::Name => other = pages::text_after(BY_NAME, cursor)?,
-    }
-    let other = other.as_ref().map(|(name, id)| (name.as_str(), PersonId::new(*id)));
-    let order = match query.sort {
-        PersonSort::Oldest => PersonOrder::Oldest(oldest),
-        PersonSort::Newest => PersonOrder::Newest(other.map(|(_, id)| id)),
-        PersonSort::Name => PersonOrder::Name(other),
-    };
-    let tags = person_data::tags("tag", &query.tag)?;
-    let filter = PersonFilter {
-        external_id: query.external_id.as_deref(),
-        name_part: query.name.as_deref(),
-        customer_number: query.customer_number.as_deref(),
-        from: moment("createdFrom", query.created_from.as_deref())?,
-        to: moment("createdTo", query.created_to.as_deref())?,
-        updated_from: moment("updatedFrom", query.updated_from.as_deref())?,
-        updated_to: moment("updatedTo", query.updated_to.as_deref())?,
-        tags: tags.as_slice(),
-    };
-    let (acting, library) = find_library(&platform, &caller, &library).await?;
-    let mut rows = platform.list_people(&acting, &library, filter, order, limit + 1).await?;
-    let next = pages::cut(&mut rows, limit).map(|last| match query.sort {
-        PersonSort::Oldest => pages::cursor(last.id.get()),
-        PersonSort::Newest => pages::text_cursor(BY_NEWEST, "", last.id.get()),
-        PersonSort::Name => {
-            pages::text_cursor(BY_NAME, last.profile.name.as_deref().unwrap_or_default(), last.id.get())
-        }
-    });
-    let mut tags = platform.tags_of(&rows).await?;
-    let shown = rows.into_iter().map(|person| {
-        let tags = tags.remove(&person.id).unwrap_or_default();
-        ShownPerson::new(person, tags, None)
-    });
-    Ok(axum::Json(Page { items: shown.collect(), next }))
 }
 
 /// A person who was created, and what became of the pictures.
@@ -310,7 +229,7 @@ async fn create_person(
     let faces = platform.faces(&person).await?;
     let location = format!("/api/v1/libraries/{}/people/{}", library.id, person.public_id);
     let revision = revision(&person, &data.tags);
-    let body = CreatedPerson { person: ShownPerson::new(person, data.tags, Some(faces)), pictures: verdicts };
+    let body = CreatedPerson { person: ShownPerson::new(person, data.tags, faces), pictures: verdicts };
     Ok(revision::created(&location, revision, body))
 }
 
@@ -332,7 +251,7 @@ async fn get_person(
 pub(crate) async fn show(platform: &Platform, person: Person, tags: Tags) -> Result<Response> {
     let faces = platform.faces(&person).await?;
     let revision = revision(&person, &tags);
-    Ok(revision::tagged(StatusCode::OK, revision, ShownPerson::new(person, tags, Some(faces))))
+    Ok(revision::tagged(StatusCode::OK, revision, ShownPerson::new(person, tags, faces)))
 }
 
 /// Change a person
@@ -414,5 +333,5 @@ async fn copy_person(
     let location = format!("/api/v1/libraries/{}/people/{}", to.id, copied.public_id);
     let tags = platform.tags(&copied).await?;
     let revision = revision(&copied, &tags);
-    Ok(revision::created(&location, revision, ShownPerson::new(copied, tags, Some(faces))))
+    Ok(revision::created(&location, revision, ShownPerson::new(copied, tags, faces)))
 }

@@ -194,6 +194,8 @@ struct Comparison {
     /// Whether it reaches the threshold.
     #[serde(rename = "match")]
     is_match: bool,
+    /// Threshold in force, 0..1.
+    threshold: f32,
 }
 
 /// Compare two faces
@@ -212,7 +214,8 @@ async fn compare(
     let a = required(form.picture(&platform, &caller, "a", (&fields.a, &fields.a_url)).await?, "a")?;
     let b = required(form.picture(&platform, &caller, "b", (&fields.b, &fields.b_url)).await?, "b")?;
     let similarity = platform.compare(&caller, a, b).await?;
-    Ok(axum::Json(Comparison { similarity, is_match: reaches(&platform, similarity, least) }))
+    let threshold = platform.threshold_of_comparison(least);
+    Ok(axum::Json(Comparison { similarity, is_match: reaches(&platform, similarity, least), threshold }))
 }
 
 fn reaches(platform: &Platform, similarity: f32, least: Threshold) -> bool {
@@ -286,6 +289,8 @@ struct Verification {
     /// Whether it reaches the threshold.
     #[serde(rename = "match")]
     is_match: bool,
+    /// Threshold in force, 0..1.
+    threshold: f32,
     /// The most similar face of the person.
     face_id: String,
 }
@@ -313,6 +318,7 @@ async fn verify(
     Ok(axum::Json(Verification {
         similarity: best.similarity,
         is_match: platform.is_match_in(&library, best.similarity, least)?,
+        threshold: platform.threshold_of_verification(&library, least)?,
         face_id: best.face.id.to_string(),
     }))
 }

@@ -1,5 +1,7 @@
 //! The log of a library's recognitions.
 
+use std::collections::{BTreeSet, HashMap};
+
 use aicp_platform::{
     Caller, Error, Library, MAX_KEEP_DAYS, Missing, Platform, Recognition, RecognitionFilter, RecognitionLogging,
 };
@@ -137,16 +139,19 @@ struct ShownRecognition {
 struct LoggedMatch {
     /// The person.
     person_id: String,
+    /// Name of the person.
+    name: Option<String>,
     /// The person's most similar face; it may be removed by now.
     face_id: String,
     /// Similarity, 0..1.
     similarity: f32,
 }
 
-impl From<Recognition> for ShownRecognition {
-    fn from(entry: Recognition) -> Self {
+impl ShownRecognition {
+    fn new(entry: Recognition, names: &HashMap<PublicId, String>) -> Self {
         let matches = entry.matches.iter().map(|found| LoggedMatch {
             person_id: found.person.to_string(),
+            name: names.get(&found.person).cloned(),
             face_id: found.face_id.to_string(),
             similarity: found.similarity,
         });
@@ -205,7 +210,16 @@ async fn list_recognitions(
     };
     let (_, library) = find_library(&platform, &caller, &library).await?;
     let rows = platform.recognitions(&library, filter, before, limit + 1).await?;
-    Ok(axum::Json(Page::of(rows, limit, |entry| entry.id.get(), ShownRecognition::from)))
+    let names = names(&platform, &rows).await?;
+    let shown = |entry| ShownRecognition::new(entry, &names);
+    Ok(axum::Json(Page::of(rows, limit, |entry| entry.id.get(), shown)))
+}
+
+/// Returns the names of the people whom some entries name.
+async fn names(platform: &Platform, entries: &[Recognition]) -> Result<HashMap<PublicId, String>> {
+    let people: BTreeSet<PublicId> =
+        entries.iter().flat_map(|entry| &entry.matches).map(|found| found.person).collect();
+    Ok(platform.names_of(&people.into_iter().collect::<Vec<_>>()).await?)
 }
 
 /// Looks a logged recognition up by the ids in the path.
@@ -230,7 +244,8 @@ async fn get_recognition(
     Ids(ids): Ids<(String, String)>,
 ) -> Result<axum::Json<ShownRecognition>> {
     let (_, _, entry) = find(&platform, &caller, &ids).await?;
-    Ok(axum::Json(entry.into()))
+    let names = names(&platform, std::slice::from_ref(&entry)).await?;
+    Ok(axum::Json(ShownRecognition::new(entry, &names)))
 }
 
 /// Get the picture of a logged recognition
@@ -291,5 +306,5 @@ async fn enrol_recognition(
     let faces = platform.faces(&enrolled.person).await?;
     let location = format!("/api/v1/libraries/{}/people/{}", library.id, enrolled.person.public_id);
     let revision = people::revision(&enrolled.person, &tags);
-    Ok(revision::created(&location, revision, ShownPerson::new(enrolled.person, tags, Some(faces))))
+    Ok(revision::created(&location, revision, ShownPerson::new(enrolled.person, tags, faces)))
 }

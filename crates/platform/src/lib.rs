@@ -79,8 +79,8 @@ pub use aicp_store::{
     EventFilter, EventKind, Face, Grant, GrantState, Group, GroupKind, IdOrder, JobItemState, JobState, Library,
     LibraryCounts, LibraryFilter, LogFilter, LoggedCall, NewEvent, NewTemplate, OperatorToken, OperatorTokenKind,
     OutboxAction, OutboxCount, OutboxFilter, OutboxRow, OutboxState, Page, Person, PersonChanges, PersonFilter,
-    PersonOrder, Profile, Quota, RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter, RecognitionLogging,
-    SettingChange, StoredApp, SyncRelation, Webhook, md5_hex,
+    PersonOrder, PersonText, Profile, Quota, RecognisedFace, RecognisedPerson, Recognition, RecognitionFilter,
+    RecognitionLogging, SettingChange, StoredApp, SyncRelation, Webhook, md5_hex,
 };
 pub use apps::ExtendedGrant;
 pub use audit::{AuditCheck, Origin};

@@ -173,11 +173,70 @@ impl Platform {
 
     /// Whether a similarity from [`Platform::compare`] is a match.
     pub fn is_match(&self, similarity: Similarity) -> bool {
-        let threshold = match self.inner.backends.default().scale(&[]) {
+        self.meets_threshold(similarity, Threshold::Default, None, self.threshold_of_default_engine())
+    }
+
+    fn threshold_of_default_engine(&self) -> Option<Similarity> {
+        match self.inner.backends.default().scale(&[]) {
+            Scale::Ours { .. } => None,
+            Scale::Vendor { threshold } => threshold,
+        }
+    }
+
+    /// Returns the similarity that decides a comparison of two pictures.
+    pub fn threshold_of_comparison(&self, threshold: Threshold) -> Similarity {
+        self.threshold_in_force(threshold, None, self.threshold_of_default_engine())
+    }
+
+    /// Returns the similarity that decides a comparison with a person of a library.
+    ///
+    /// # Errors
+    /// [`Missing::Engine`].
+    pub fn threshold_of_verification(&self, library: &Library, threshold: Threshold) -> Result<Similarity> {
+        let engine = match self.inner.backends.named(&library.engine)?.scale(&[]) {
             Scale::Ours { .. } => None,
             Scale::Vendor { threshold } => threshold,
         };
-        self.meets_threshold(similarity, Threshold::Default, None, threshold)
+        Ok(self.threshold_in_force(threshold, library.threshold, engine))
+    }
+
+    /// Returns the similarity that decides a search, for each of the libraries.
+    ///
+    /// # Errors
+    /// [`Missing::Engine`].
+    pub fn thresholds_of_search(
+        &self,
+        caller: &Caller,
+        libraries: &[Library],
+        threshold: Threshold,
+    ) -> Result<Vec<(LibraryId, Similarity)>> {
+        let searched = Searched::of(libraries);
+        let mut thresholds = HashMap::new();
+        for (backend, libraries) in self.group_by_backend(caller, libraries)? {
+            let engine = self.threshold_of(backend, &libraries, threshold, &searched);
+            for library in libraries {
+                let own = searched.threshold(library.row);
+                thresholds.insert(library.row, self.threshold_in_force(threshold, own, engine));
+            }
+        }
+        let of = |library: &Library| Some((library.id, *thresholds.get(&library.id)?));
+        Ok(libraries.iter().filter_map(of).collect())
+    }
+
+    /// Returns what [`meets_threshold`](Self::meets_threshold) compares with.
+    fn threshold_in_force(
+        &self,
+        threshold: Threshold,
+        own: Option<Similarity>,
+        engine: Option<Similarity>,
+    ) -> Similarity {
+        match (threshold, own) {
+            (Threshold::Default, own) => {
+                own.or(engine).unwrap_or_else(|| self.inner.settings.load().recognition.threshold)
+            }
+            (Threshold::OwnOr(_), Some(own)) => own,
+            (Threshold::AtLeast(least), _) | (Threshold::OwnOr(least), None) => least,
+        }
     }
 
     /// Whether a similarity to a person of a library is a match.
@@ -201,11 +260,10 @@ impl Platform {
         own: Option<Similarity>,
         engine: Option<Similarity>,
     ) -> bool {
-        let usual = self.inner.settings.load().recognition.threshold;
+        let least = self.threshold_in_force(threshold, own, engine);
         match (threshold, own) {
-            (Threshold::Default, own) => similarity > own.or(engine).unwrap_or(usual),
-            (Threshold::OwnOr(_), Some(own)) => similarity > own,
-            (Threshold::AtLeast(least), _) | (Threshold::OwnOr(least), None) => similarity >= least,
+            (Threshold::Default, _) | (Threshold::OwnOr(_), Some(_)) => similarity > least,
+            (Threshold::AtLeast(_), _) | (Threshold::OwnOr(_), None) => similarity >= least,
         }
     }
 

@@ -65,10 +65,10 @@ pub use model::{
     NewFace, NewJob, NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch,
     NewSettingChange, NewTemplate, NewWebhook, OffsetPeriod, Operator, OperatorFace, OperatorToken, OperatorTokenKind,
     Other, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, OutboxState, Page, Person, PersonChanges, PersonFilter,
-    PersonKeys, PersonOrder, PicturedFace, Profile, Quota, RangePart, RecognisedFace, RecognisedPerson, Recognition,
-    RecognitionFilter, RecognitionLogging, RecognitionMatch, RelatedFilter, SealedKind, SealedSecret, Sequences,
-    SettingChange, Solution, StoredApp, StoredSetting, SumUnit, SyncRelation, TakenIds, TemplateRow, TemplatesRead,
-    UsedSignature, UserIds, Webhook,
+    PersonKeys, PersonOrder, PersonText, PicturedFace, Profile, Quota, RangePart, RecognisedFace, RecognisedPerson,
+    Recognition, RecognitionFilter, RecognitionLogging, RecognitionMatch, RelatedFilter, SealedKind, SealedSecret,
+    Sequences, SettingChange, Solution, StoredApp, StoredSetting, SumUnit, SyncRelation, TakenIds, TemplateRow,
+    TemplatesRead, UsedSignature, UserIds, Webhook,
 };
 pub use pictures::{PictureName, md5_hex, picture_key};
 pub use rows::Rows;

@@ -39,7 +39,7 @@ pub use self::{
     idempotency::KeyedRequest,
     jobs::{JobFilter, JobItem, JobItemState, JobRow, JobState, NewJob},
     keys::{Key, KeyUsage, NewKey, UsedSignature},
-    lists::{AppFilter, GrantState, IdOrder, LibraryFilter, PersonFilter, PersonOrder},
+    lists::{AppFilter, GrantState, IdOrder, LibraryFilter, PersonFilter, PersonOrder, PersonText},
     operators::{NewOperatorToken, Operator, OperatorFace, OperatorToken, OperatorTokenKind},
     outbox::{OutboxAction, OutboxCount, OutboxFilter, OutboxRow, OutboxState, Solution},
     quotas::{AppQuota, Quota},

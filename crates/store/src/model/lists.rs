@@ -58,6 +58,17 @@ pub struct PersonFilter<'a> {
     pub updated_to: Option<UnixMillis>,
     /// Only people with all these tags.
     pub tags: &'a [String],
+    /// Only people of whom this is told somewhere.
+    pub text: Option<PersonText<'a>>,
+}
+
+/// A text that is looked for in the name, the external id and the tags of people, ASCII letters in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PersonText<'a> {
+    /// Part of the name or the external id.
+    pub part: &'a str,
+    /// Part of a tag, normalised as tags are; `None`: no tag can have it.
+    pub tag_part: Option<&'a str>,
 }
 
 /// Order of a list by creation, and the id of the row after which it begins; `None`: the first.

@@ -64,6 +64,17 @@ impl Rows<'_> {
         Ok(query.bind(person_id).fetch_all(&mut *self.db).await?)
     }
 
+    /// Returns the newest face of each of some people; those without a face are left out.
+    pub async fn newest_faces(&mut self, people: &[PersonId]) -> Result<HashMap<PersonId, FaceId>> {
+        // Beside MAX, the columns come from its row.
+        let query = sql::query_as(
+            "SELECT person_id, id, MAX(file_id) FROM face WHERE person_id IN (SELECT value FROM json_each($1))
+             GROUP BY person_id",
+        );
+        let newest: Vec<(PersonId, FaceId, FileId)> = query.bind(json_array(people)).fetch_all(&mut *self.db).await?;
+        Ok(newest.into_iter().map(|(person_id, face_id, _)| (person_id, face_id)).collect())
+    }
+
     /// Returns those of a person's faces whose picture has this MD5, in lower-case hex.
     pub async fn faces_with_md5(&mut self, person_id: PersonId, md5: &str) -> Result<Vec<FaceId>> {
         let query = sql::query_scalar("SELECT id FROM face WHERE person_id = $1 AND picture_md5 = $2 ORDER BY id");

@@ -4,12 +4,12 @@ use aicp_types::{FaceId, FileId, LibraryId, PersonId, PublicId, UnixMillis};
 
 use super::convert::json_array;
 use super::libraries::missing_parent;
-use super::names::push_name_part;
+use super::names::{push_like, push_name_part};
 use super::prefixes::hex_range;
 use crate::sql::{self, QueryBuilder};
 use crate::{
     Change, Error, EventData, NewEvent, NewPerson, Page, Person, PersonChanges, PersonFilter, PersonKeys, PersonOrder,
-    Result, Rows, TakenIds, Tx,
+    PersonText, Result, Rows, TakenIds, Tx,
 };
 
 impl Rows<'_> {
@@ -123,38 +123,10 @@ impl Rows<'_> {
         order: PersonOrder<'_>,
         limit: u64,
     ) -> Result<Vec<Person>> {
-        let PersonFilter { external_id, name_part, customer_number, from, to, updated_from, updated_to, tags } = filter;
+        let mut query = QueryBuilder::new("SELECT person.*");
+        push_filter(&mut query, library_id, filter);
         // The people with a tag lie together, by row id.
-        let (first_tag, other_tags) = tags.split_first().map_or((None, tags), |(first, others)| (Some(first), others));
-        let id = if first_tag.is_some() { "tagged.person_id" } else { "person.id" };
-        let tagged = if first_tag.is_some() { "person_tag AS tagged CROSS JOIN " } else { "" };
-        let mut query = QueryBuilder::new(format!("SELECT person.* FROM {tagged}person WHERE person.library_id = "));
-        query.push_bind(library_id);
-        if let Some(tag) = first_tag {
-            query.push(" AND tagged.library_id = ").push_bind(library_id).push(" AND tagged.tag = ").push_bind(tag);
-            query.push(" AND person.id = tagged.person_id");
-        }
-        for tag in other_tags {
-            query
-                .push(" AND EXISTS (SELECT 1 FROM person_tag AS other WHERE other.library_id = ")
-                .push_bind(library_id);
-            query.push(" AND other.tag = ").push_bind(tag).push(" AND other.person_id = person.id)");
-        }
-        for (column, value) in [("external_id", external_id), ("customer_number", customer_number)] {
-            if let Some(value) = value {
-                query.push(format_args!(" AND person.{column} = ")).push_bind(value);
-            }
-        }
-        if let Some(part) = name_part {
-            push_name_part(&mut query, part);
-        }
-        for (condition, time) in
-            [("created >=", from), ("created <", to), ("updated >=", updated_from), ("updated <", updated_to)]
-        {
-            if let Some(time) = time {
-                query.push(format_args!(" AND person.{condition} ")).push_bind(time);
-            }
-        }
+        let id = if filter.tags.is_empty() { "person.id" } else { "tagged.person_id" };
         match order {
             PersonOrder::Oldest(after) => {
                 let after = after.map_or(i64::MIN, PersonId::get);
@@ -176,6 +148,21 @@ impl Rows<'_> {
         Ok(query.build_query_as().fetch_all(&mut *self.db).await?)
     }
 
+    /// Counts the people of a library that a filter admits, up to `most`.
+    pub async fn count_people(&mut self, library_id: LibraryId, filter: PersonFilter<'_>, most: u64) -> Result<u64> {
+        let mut query = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1");
+        push_filter(&mut query, library_id, filter);
+        query.push(" LIMIT ").push_bind(Page::first(most).limit()).push(")");
+        Ok(query.build_query_scalar().fetch_one(&mut *self.db).await?)
+    }
+
+    /// Returns the names of people by public id; missing people are left out.
+    pub async fn names_of_people(&mut self, public_ids: &[PublicId]) -> Result<Vec<(PublicId, Option<String>)>> {
+        let query =
+            sql::query_as("SELECT public_id, name FROM person WHERE public_id IN (SELECT value FROM json_each($1))");
+        Ok(query.bind(json_array(public_ids)).fetch_all(&mut *self.db).await?)
+    }
+
     /// Counts the people of a library.
     pub async fn person_count(&mut self, library_id: LibraryId) -> Result<u64> {
         let query = sql::query_scalar("SELECT COUNT(*) FROM person WHERE library_id = $1");
@@ -192,6 +179,53 @@ impl Rows<'_> {
     pub async fn library_of_person(&mut self, person_id: PersonId) -> Result<Option<LibraryId>> {
         let query = sql::query_scalar("SELECT library_id FROM person WHERE id = $1");
         Ok(query.bind(person_id).fetch_optional(&mut *self.db).await?)
+    }
+}
+
+/// Pushes `FROM` and the conditions of a filter of the people of a library.
+fn push_filter(query: &mut QueryBuilder, library_id: LibraryId, filter: PersonFilter<'_>) {
+    let PersonFilter { external_id, name_part, customer_number, from, to, updated_from, updated_to, tags, text } =
+        filter;
+    let (first_tag, other_tags) = tags.split_first().map_or((None, tags), |(first, others)| (Some(first), others));
+    let tagged = if first_tag.is_some() { "person_tag AS tagged CROSS JOIN " } else { "" };
+    query.push(format!(" FROM {tagged}person WHERE person.library_id = "));
+    query.push_bind(library_id);
+    if let Some(tag) = first_tag {
+        query.push(" AND tagged.library_id = ").push_bind(library_id).push(" AND tagged.tag = ").push_bind(tag);
+        query.push(" AND person.id = tagged.person_id");
+    }
+    for tag in other_tags {
+        query.push(" AND EXISTS (SELECT 1 FROM person_tag AS other WHERE other.library_id = ").push_bind(library_id);
+        query.push(" AND other.tag = ").push_bind(tag).push(" AND other.person_id = person.id)");
+    }
+    for (column, value) in [("external_id", external_id), ("customer_number", customer_number)] {
+        if let Some(value) = value {
+            query.push(format_args!(" AND person.{column} = ")).push_bind(value);
+        }
+    }
+    if let Some(part) = name_part {
+        push_name_part(query, part);
+    }
+    for (condition, time) in
+        [("created >=", from), ("created <", to), ("updated >=", updated_from), ("updated <", updated_to)]
+    {
+        if let Some(time) = time {
+            query.push(format_args!(" AND person.{condition} ")).push_bind(time);
+        }
+    }
+    if let Some(PersonText { part, tag_part }) = text {
+        query.push(" AND (");
+        push_like(query, "person.name", part);
+        query.push(" OR ");
+        push_like(query, "person.external_id", part);
+        if let Some(part) = tag_part {
+            // Not for each person: a library has fewer tags than people.
+            query.push(" OR person.id IN (SELECT person_id FROM person_tag WHERE library_id = ").push_bind(library_id);
+            query.push(" AND ");
+            push_like(query, "tag", part);
+            query.push(")");
+        }
+        query.push(")");
     }
 }
 

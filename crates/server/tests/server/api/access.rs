@@ -12,7 +12,7 @@ use crate::pictures::{base64, obama, obama2};
 /// area, of another app with all areas, of the app itself, of the administrator, of a viewer, of an operator, and for the
 /// session of an operator without the CSRF token, in this order. Bodies are `{}`, so a caller who may call may still be told
 /// that something is missing.
-const MATRIX: [(&str, &str, &str, [u16; 10]); 141] = [
+const MATRIX: [(&str, &str, &str, [u16; 10]); 142] = [
     ("getOpenapi", "GET", "/openapi.json", [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     ("getSystem", "GET", "/system", [401, 401, 401, 403, 403, 403, 200, 403, 403, 403]),
     ("getOverview", "GET", "/overview", [401, 401, 401, 200, 200, 200, 200, 200, 200, 200]),
@@ -68,6 +68,7 @@ const MATRIX: [(&str, &str, &str, [u16; 10]); 141] = [
     ("copyLibrary", "POST", "/libraries/{library}/copies", [401, 401, 401, 403, 400, 400, 400, 403, 400, 403]),
     ("listTags", "GET", "/libraries/{library}/tags", [401, 401, 401, 403, 404, 200, 200, 200, 200, 200]),
     ("listPeople", "GET", "/libraries/{library}/people", [401, 401, 401, 403, 404, 200, 200, 200, 200, 200]),
+    ("countPeople", "GET", "/libraries/{library}/people/count", [401, 401, 401, 403, 404, 200, 200, 200, 200, 200]),
     ("createPerson", "POST", "/libraries/{library}/people", [401, 401, 401, 403, 404, 400, 400, 403, 400, 403]),
     ("getPerson", "GET", "/libraries/{library}/people/{person}", [401, 401, 401, 403, 404, 200, 200, 200, 200, 200]),
     (

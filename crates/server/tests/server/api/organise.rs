@@ -55,6 +55,42 @@ fn people_have_tags_by_which_they_are_listed_and_found() {
     assert_eq!(ids(&admin, &people, "&tag=vip&sort=newest", 1), [joe.clone(), barack.clone()]);
     assert_eq!(ids(&admin, &people, "&sort=name", 1), [nobody.clone(), barack.clone(), joe.clone()]);
     assert_eq!(ids(&admin, &people, "&tag=none", 9), Vec::<String>::new());
+    // One text is looked for in names, ids of the app and tags.
+    assert_eq!(admin.json("PATCH", &format!("{people}/{joe}"), &json!({"externalId": "Ada-7_%"})).status, 200);
+    for (text, expected) in [
+        ("ADA", vec![&joe, &nobody]),
+        ("rac", vec![&barack]),
+        ("Night", vec![&barack]),
+        // As full-width letters.
+        ("%EF%BC%B6%EF%BC%A9%EF%BC%B0", vec![&barack, &joe]),
+        ("_%25", vec![&joe]),
+        ("%25%25", vec![]),
+        ("nobody", vec![]),
+    ] {
+        let expected: Vec<String> = expected.into_iter().cloned().collect();
+        let path = format!("&text={text}");
+        assert_eq!(ids(&admin, &people, &path, 1), expected, "{text}");
+        let count = admin.get(&format!("{people}/count?text={text}")).json();
+        assert_eq!(count, json!({"people": expected.len(), "isMore": false}), "{text}");
+    }
+    assert_eq!(admin.get(&format!("{people}/count")).json()["people"], 3);
+    assert_eq!(admin.get(&format!("{people}/count?tag=vip&name=joe")).json()["people"], 1);
+    assert_eq!(ids(&admin, &people, "&text=a&tag=vip&sort=name", 1), [barack.clone(), joe.clone()]);
+    for wrong in ["text=", "text=%00", &format!("text={}", "a".repeat(257))] {
+        assert_problem(&admin.get(&format!("{people}?{wrong}")), 400, "badField");
+        assert_problem(&admin.get(&format!("{people}/count?{wrong}")), 400, "badField");
+    }
+    assert_problem(&admin.get(&format!("{people}/count?sort=name")), 400, "badField");
+    // Lists tell the newest face.
+    let more = admin.form("POST", &format!("{people}/{barack}/faces"), &[], &[("file", &obama2())]);
+    assert_eq!(more.status, 201, "{}", more.text());
+    let shown = admin.get(&format!("{people}?text=rac")).json()["items"][0].clone();
+    let newest = text(&more.json()["id"]);
+    let thumbnail = format!("/api/v1{people}/{barack}/faces/{newest}/thumbnail");
+    assert_eq!(shown["newestFace"], json!({"id": newest, "thumbnail": thumbnail}), "{shown}");
+    assert_eq!(admin.get(thumbnail.strip_prefix("/api/v1").expect("below")).status, 200);
+    assert_eq!(admin.get(&format!("{people}/{barack}")).json()["newestFace"], shown["newestFace"]);
+    assert_eq!(admin.delete(&format!("{people}/{barack}/faces/{newest}")).status, 204);
     let counts = json!([{"tag": "night shift", "people": 1}, {"tag": "vip", "people": 2}]);
     assert_eq!(admin.get(&format!("/libraries/{library}/tags")).json()["items"], counts);
     let first = admin.get(&format!("/libraries/{library}/tags?limit=1")).json();

@@ -1,6 +1,6 @@
 //! Recognition.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Rest, assert_problem, text};
 use crate::fixture::{Server, Setup};
@@ -30,6 +30,7 @@ fn faces_are_found_compared_and_verified_in_each_form_of_a_picture() {
     }
     let all = admin.form("POST", &path, &[("threshold", "0"), ("top", "9")], &[("file", &obama2())]).json();
     assert_eq!(all["faces"][0]["matches"].as_array().map(Vec::len), Some(2), "{all}");
+    assert_eq!(all["thresholds"], json!([{"libraryId": library, "threshold": 0.0}]));
     let none = admin.form("POST", &path, &[("threshold", "1")], &[("file", &obama2())]).json();
     assert_eq!(none["faces"][0]["matches"], json!([]));
 
@@ -38,7 +39,23 @@ fn faces_are_found_compared_and_verified_in_each_form_of_a_picture() {
     assert_eq!(compare(&obama(), &obama2(), &[]).json()["match"], true);
     assert_eq!(compare(&obama(), &biden(), &[]).json()["match"], false);
     assert_eq!(compare(&obama(), &biden(), &[("threshold", "0")]).json()["match"], true);
+    let threshold_of = |answer: &Value| (answer["threshold"].as_f64().expect("a number") * 1e4).round() / 1e4;
+    assert_eq!(threshold_of(&compare(&obama(), &biden(), &[]).json()), 0.8, "that of the settings");
+    assert_eq!(threshold_of(&compare(&obama(), &biden(), &[("threshold", "0.25")]).json()), 0.25);
+    // Each library has its own, unless the request names one.
+    let second = admin.library("second");
+    assert_eq!(admin.json("PATCH", &format!("/libraries/{second}"), &json!({"threshold": 0.5})).status, 200);
+    let thresholds = |more: &Value| {
+        let mut body = json!({"image": base64(&obama2()), "libraryIds": [second, library]});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let answer = admin.json("POST", "/identify", &body).json();
+        let told = answer["thresholds"].as_array().expect("thresholds").clone();
+        told.iter().map(|told| (text(&told["libraryId"]), threshold_of(told))).collect::<Vec<_>>()
+    };
+    assert_eq!(thresholds(&json!({})), [(second.clone(), 0.5), (library.clone(), 0.8)]);
+    assert_eq!(thresholds(&json!({"threshold": 0.75})), [(second.clone(), 0.75), (library.clone(), 0.75)]);
     let verify = format!("/libraries/{library}/people/{person}/verify");
+    assert_eq!(threshold_of(&admin.form("POST", &verify, &[], &[("file", &obama2())]).json()), 0.8);
     assert_eq!(admin.form("POST", &verify, &[], &[("file", &obama2())]).json()["match"], true);
     assert_eq!(admin.form("POST", &verify, &[], &[("file", &biden())]).json()["match"], false);
 

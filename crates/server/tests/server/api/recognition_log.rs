@@ -56,6 +56,20 @@ fn recognitions_are_kept_with_the_face_and_an_unknown_face_becomes_a_person() {
     let unknown = both.iter().find(|entry| entry["matches"] == json!([])).expect("one is unknown");
     let found = &of_ada["matches"][0];
     assert_eq!((&found["personId"], &found["faceId"]), (&ada["id"], &ada["faces"][0]["id"]));
+    assert_eq!(found["name"], "Ada");
+    // The log of events tells the present name, a stream none.
+    let recognitions = admin.get("/events/log?kind=recognition&sort=newest").json();
+    let event = recognitions["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .find(|event| event["data"]["faces"][0]["matches"] != json!([]));
+    let event = event.expect("one is known").clone();
+    assert_eq!(event["data"]["faces"][0]["matches"][0]["name"], "Ada", "{event}");
+    assert_eq!(admin.get(&format!("/events/{}", text(&event["id"]))).json(), event);
+    for none in ["0", "999999", "x", "-1"] {
+        assert_problem(&admin.get(&format!("/events/{none}")), 404, "eventNotFound");
+    }
     assert!(found["similarity"].as_f64().is_some_and(|similarity| similarity > 0.8), "{found}");
     assert_eq!(entries(&admin, &library, "?known=true"), std::slice::from_ref(of_ada));
     assert_eq!(entries(&admin, &library, "?known=false"), std::slice::from_ref(unknown));
