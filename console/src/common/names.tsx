@@ -11,23 +11,26 @@ export function useLibraryName(library: string): string | null {
   return data?.name ?? null;
 }
 
-/** Returns how a person is called: by name, else by the app's id, else by our id. */
-export function usePersonName(library: string, person: string): string {
+/** Returns how a person is called: by name, else by the app's id, else by our id. A name that is known is not asked for. */
+export function usePersonName(library: string, person: string, known?: string | null): string {
   const path = { library, person };
-  const { data } = queries.useQuery("get", "/libraries/{library}/people/{person}", { params: { path } }, ONCE);
-  return data?.name ?? data?.externalId ?? person;
+  const asked = { ...ONCE, enabled: !known };
+  const { data } = queries.useQuery("get", "/libraries/{library}/people/{person}", { params: { path } }, asked);
+  return known || (data?.name ?? data?.externalId ?? person);
 }
 
 interface PersonProperties {
   library: string;
   person: string;
+  /** Name of the person, if it is known. */
+  name?: string | null;
   /** Whether it stands in a sentence, from which it must differ by more than its colour. */
   isInText?: boolean;
 }
 
 /** A link to a person with the name; the id if the person is gone. */
-export function PersonLink({ library, person, isInText = false }: PersonProperties) {
-  const name = usePersonName(library, person);
+export function PersonLink({ library, person, name: known, isInText = false }: PersonProperties) {
+  const name = usePersonName(library, person, known);
   return (
     <Link
       to={`/libraries/${library}/people/${person}`}

@@ -72,7 +72,14 @@ export default {
       quota: "Quota set",
     },
     key: { create: "Key created", revoke: "Key revoked" },
-    library: { create: "Library created", update: "Library changed", delete: "Library deleted", "recognition-log": "Recognition log set" },
+    library: {
+      create: "Library created",
+      update: "Library changed",
+      delete: "Library deleted",
+      scheduleDeletion: "Deletion of a library scheduled",
+      cancelDeletion: "Deletion of a library undone",
+      "recognition-log": "Recognition log set",
+    },
     person: { erase: "Personal data erased" },
     job: {
       create: "Job created",
@@ -96,7 +103,7 @@ export default {
     setting: { set: "Setting changed", unset: "Setting back to the deployed value", undo: "Change of a setting undone" },
     secretKey: { rotate: "Secret key rotated", reseal: "Secrets sealed anew", forget: "Earlier secret keys forgotten" },
     adminToken: { rotate: "Admin token replaced" },
-    outbox: { retry: "Write retried", drop: "Write dropped" },
+    outbox: { retry: "Write retried", retryAll: "Writes retried together", drop: "Write dropped" },
   },
   actors: {
     "admin-token": "admin token",

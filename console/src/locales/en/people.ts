@@ -32,8 +32,8 @@ export default {
   },
   filter: {
     field: "Search in",
-    by: { name: "Name has", externalId: "External id is", customerNumber: "Customer no. is" },
-    hint: { name: "Part of a name", externalId: "Whole external id", customerNumber: "Whole customer number" },
+    by: { text: "Anything has", customerNumber: "Customer no. is" },
+    hint: { text: "Part of a name, external id or tag", customerNumber: "Whole customer number" },
     tags: "Filter by tags",
     sort: "Order",
   },
@@ -45,6 +45,8 @@ export default {
     total: "People: {{people}}",
     found: "People found: {{people}}",
     loaded: "People loaded: {{people}}. Scroll down for more.",
+    loadedOf: "People loaded: {{people}} of {{all}}. Scroll down for more.",
+    many: "more than {{people}}",
     empty: "Nobody is in this library yet. Add people one by one, or import a folder of pictures.",
     noMatch: "Nobody matches",
     clearFilter: "Show everybody",
@@ -52,7 +54,7 @@ export default {
   },
   select: { one: "Select {{name}}", column: "Select" },
   tags: { type: "Type, and press Enter for a new tag", none: "There are no tags yet" },
-  choice: { placeholder: "Part of the name, or the whole external id", nobody: "Nobody found" },
+  choice: { placeholder: "Part of the name, the external id or a tag", nobody: "Nobody found" },
   faceSearch: {
     open: "Search by face",
     title: "Search “{{library}}” by a face",

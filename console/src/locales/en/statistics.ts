@@ -32,6 +32,8 @@ export default {
   nothing: "No calls in this range",
   toTry: "Try it",
   callCount: "Calls",
+  failedCount: "Failed calls",
+  timeZone: "Days are counted in the time zone {{zone}}",
   share: "Share",
   mean: "Mean duration",
   slowest: "Slowest 99th percentile",

@@ -62,7 +62,7 @@ export default {
   acts: {
     app: { grant: "授权应用", extend: "延长授权", update: "修改授权", token: "更换应用令牌", revoke: "撤销授权", quota: "设置配额" },
     key: { create: "新建密钥", revoke: "吊销密钥" },
-    library: { create: "新建底库", update: "修改底库", delete: "删除底库", "recognition-log": "设置识别记录" },
+    library: { create: "新建底库", update: "修改底库", delete: "删除底库", scheduleDeletion: "预定删除底库", cancelDeletion: "撤销删除底库", "recognition-log": "设置识别记录" },
     person: { erase: "删除个人数据" },
     job: { create: "新建任务", pause: "暂停任务", resume: "继续任务", cancel: "取消任务", delete: "删除任务", download: "下载导出文件" },
     webhook: { create: "新建推送", update: "修改推送", delete: "删除推送", replay: "重新推送" },
@@ -79,7 +79,7 @@ export default {
     setting: { set: "修改配置", unset: "恢复配置原有值", undo: "撤销配置修改" },
     secretKey: { rotate: "轮换加密密钥", reseal: "重新加密", forget: "移除旧密钥" },
     adminToken: { rotate: "更换管理令牌" },
-    outbox: { retry: "重试写入", drop: "放弃写入" },
+    outbox: { retry: "重试写入", retryAll: "批量重试写入", drop: "放弃写入" },
   },
   actors: {
     "admin-token": "管理令牌",

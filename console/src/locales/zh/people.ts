@@ -29,8 +29,8 @@ export default {
   },
   filter: {
     field: "查找方式",
-    by: { name: "姓名包含", externalId: "外部编号为", customerNumber: "客户编号为" },
-    hint: { name: "输入姓名中的文字", externalId: "输入完整的外部编号", customerNumber: "输入完整的客户编号" },
+    by: { text: "信息包含", customerNumber: "客户编号为" },
+    hint: { text: "输入姓名、外部编号或标签中的文字", customerNumber: "输入完整的客户编号" },
     tags: "按标签筛选",
     sort: "排序方式",
   },
@@ -42,6 +42,8 @@ export default {
     total: "共 {{people}} 人",
     found: "找到 {{people}} 人",
     loaded: "已显示 {{people}} 人，向下滚动可继续加载",
+    loadedOf: "共 {{all}} 人，已显示 {{people}} 人，向下滚动可继续加载",
+    many: "{{people}} 以上",
     empty: "这个底库还没有人员。可以逐个添加，也可以把一个照片文件夹整批导入。",
     noMatch: "没有符合条件的人员",
     clearFilter: "清除条件",
@@ -49,7 +51,7 @@ export default {
   },
   select: { one: "选择 {{name}}", column: "选择" },
   tags: { type: "输入后按回车即可新建标签", none: "还没有标签" },
-  choice: { placeholder: "输入姓名，或完整的外部编号", nobody: "没有找到" },
+  choice: { placeholder: "输入姓名、外部编号或标签中的文字", nobody: "没有找到" },
   faceSearch: {
     open: "以图搜人",
     title: "在“{{library}}”中以图搜人",

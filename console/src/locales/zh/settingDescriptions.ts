@@ -103,6 +103,7 @@ const descriptions: Record<string, string> = {
   "jobs.import_roots": "允许从服务器哪些目录导入，例如 [\"/srv/faces\"]；空为都不允许。",
   "jobs.export_hours": "导出文件保留的小时数，之后删除。",
   "jobs.retention_days": "已结束的任务及其报告保留的天数，之后删除。",
+  "jobs.deletion_delay_s": "以可撤销方式删除底库时（控制台即如此），开始删除前可以撤销的秒数。",
   "backup.passphrase": "加密备份的口令。没有口令时，备份与数据目录同样敏感，须同样保管。",
   "backup.passphrase_file": "第一行为备份口令的文件。",
   "backup.access_key": "S3 服务器的 access key。",

@@ -29,6 +29,8 @@ export default {
   nothing: "所选范围内没有调用",
   toTry: "试一试",
   callCount: "调用次数",
+  failedCount: "失败次数",
+  timeZone: "按时区 {{zone}} 统计每日数据",
   share: "占比",
   mean: "平均耗时",
   slowest: "最慢一项的 99% 耗时",

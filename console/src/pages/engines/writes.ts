@@ -1,5 +1,5 @@
-import { api, dataOf } from "../../api/client";
-import { isOpen, type Write } from "./engines";
+import { api, dataOf, type Schema } from "../../api/client";
+import type { Write } from "./engines";
 
 /** Which writes are shown. */
 export interface WriteFilter {
@@ -21,51 +21,24 @@ interface WritePage {
   next?: string | null;
 }
 
-/** Number of writes of a request. */
-const READ = 500;
-/** Number of writes that are looked through for a page. */
-const LOOKED_THROUGH = 5_000;
-/** Number of writes that make a page. */
+/** Number of writes of a page. */
 const SHOWN = 50;
 
-/** Whether a write is one that the filter wants. */
-export function matches(write: Write, filter: WriteFilter): boolean {
-  const isOfState =
-    filter.state === "all" || (filter.state === "open" ? isOpen(write) : write.state === filter.state);
-  return (
-    isOfState &&
-    (!filter.engine || write.engine === filter.engine) &&
-    (!filter.library || write.libraryId === filter.library) &&
-    (!filter.app || write.appId === filter.app)
-  );
+/** Reads a page of the writes that a filter wants. */
+export function readWrites({ state, engine, library, app, from, to }: WriteFilter, cursor: string | undefined): Promise<WritePage> {
+  const inState = state === "open" ? { done: false } : state === "all" ? {} : { state };
+  const query = { ...inState, engine, libraryId: library, appId: app, from, to, limit: SHOWN, cursor };
+  return dataOf(api.GET("/outbox", { params: { query } }));
 }
 
-/** Reads a page of the writes that a filter wants. The server knows whether they are done, and times; the rest is looked for here. */
-export async function readWrites(filter: WriteFilter, start: string | undefined): Promise<WritePage> {
-  const items: Write[] = [];
-  let cursor = start;
-  for (let seen = 0; seen < LOOKED_THROUGH; seen += READ) {
-    const page = await readPage(filter, cursor);
-    items.push(...page.items.filter((write) => matches(write, filter)));
-    cursor = page.next ?? undefined;
-    if (cursor === undefined || items.length >= SHOWN) break;
-  }
-  return { items, next: cursor ?? null };
+/** Whether some of the writes that a filter wants can be tried again. */
+export function canRetry({ state }: WriteFilter): boolean {
+  return state !== "done" && state !== "dropped";
 }
 
-/** Reads all open writes that a filter wants, the oldest first, as they have to be sent. */
-export async function readOpenWrites(filter: WriteFilter): Promise<Write[]> {
-  const items: Write[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await readPage({ ...filter, state: "open" }, cursor);
-    items.push(...page.items.filter((write) => isOpen(write) && matches(write, filter)));
-    cursor = page.next ?? undefined;
-  } while (cursor !== undefined);
-  return items.reverse();
-}
-
-function readPage({ state, from, to }: WriteFilter, cursor: string | undefined): Promise<WritePage> {
-  const done = state === "all" ? undefined : state === "done" || state === "dropped";
-  return dataOf(api.GET("/outbox", { params: { query: { done, from, to, limit: READ, cursor } } }));
+/** Begins to try the open writes of a filter again; returns their number. */
+export async function retryWrites({ state, engine, library, app, from, to }: WriteFilter): Promise<number> {
+  const one = state === "waiting" || state === "refused" ? state : undefined;
+  const body: Schema<"WritesToRetry"> = { state: one, engine, libraryId: library, appId: app, from, to };
+  return (await dataOf(api.POST("/outbox/retry", { body }))).writes;
 }

@@ -23,7 +23,7 @@ export const STATES = ["running", "queued", "paused", "failed", "done", "cancell
 
 /** Which jobs are listed. `null`: all. */
 export interface JobFilter {
-  state: JobState | null;
+  state: JobState | JobState[] | null;
   kind: string | null;
   library: string | null;
 }
@@ -51,8 +51,9 @@ export function mayResume({ state }: Job): boolean {
 }
 
 /** Whether a job can be stopped for good. A library that is half deleted can't stay. */
-export function mayCancel({ state, kind }: Job): boolean {
-  return kind !== "libraryDeletion" && state !== "done" && state !== "cancelled";
+export function mayCancel({ state, kind, startsAt, startedAt }: Job): boolean {
+  if (state === "done" || state === "cancelled") return false;
+  return kind !== "libraryDeletion" || (startsAt !== null && startedAt === null);
 }
 
 export function mayDelete({ state, kind }: Job): boolean {
@@ -68,7 +69,8 @@ export function shareOf({ state, total, done, failed }: Job): number | null {
 
 /** Reads the jobs, the latest first. */
 async function readJobs({ state, kind, library }: JobFilter): Promise<Job[]> {
-  const wanted = { limit: PAGE, ...(state ? { state } : {}), ...(kind ? { kind } : {}), ...(library ? { libraryId: library } : {}) };
+  const states = state ? { state: [state].flat() } : {};
+  const wanted = { sort: "newest" as const, limit: PAGE, ...states, ...(kind ? { kind } : {}), ...(library ? { libraryId: library } : {}) };
   const jobs: Job[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < MAX_PAGES; page += 1) {
@@ -77,15 +79,13 @@ async function readJobs({ state, kind, library }: JobFilter): Promise<Job[]> {
     if (!next) break;
     cursor = next;
   }
-  return jobs.reverse();
+  return jobs;
 }
 
-/** Reads the jobs that run or wait. */
+/** Reads the jobs that run or wait, those that run first. */
 export async function readOpenJobs(): Promise<Job[]> {
-  const queued = await readJobs({ state: "queued", kind: null, library: null });
-  // A job that began to run meanwhile is in both.
-  const running = await readJobs({ state: "running", kind: null, library: null });
-  return [...running, ...queued.filter(({ id }) => !running.some((job) => job.id === id))];
+  const jobs = await readJobs({ state: ["running", "queued"], kind: null, library: null });
+  return [...jobs.filter(({ state }) => state === "running"), ...jobs.filter(({ state }) => state !== "running")];
 }
 
 /** The jobs that run or wait, read again and again while there are some. */

@@ -26,7 +26,7 @@ export default function LibrariesPage() {
   const [name, setName] = useState("");
   const [app, setApp] = useState<string>();
   const [dialog, setDialog] = useState<Dialog | null>(null);
-  const { remove, waiting } = useLibraryRemoval();
+  const { remove } = useLibraryRemoval();
   useEffect(() => {
     const timer = setTimeout(() => setName(typed.trim()), TYPING_MS);
     return () => clearTimeout(timer);
@@ -34,7 +34,6 @@ export default function LibrariesPage() {
   const list = useCursor<Library>(["libraries", name, app], (cursor) =>
     dataOf(api.GET("/libraries", { params: { query: { name: name || undefined, appId: app, limit: PAGE_SIZE, cursor } } })),
   );
-  const shown = list.items.filter(({ id }) => !waiting.has(id));
   const isFiltered = name !== "" || app !== undefined;
   const create = (
     <Button type="primary" icon={<PlusOutlined />} onClick={() => setDialog({ kind: "create" })}>
@@ -65,7 +64,7 @@ export default function LibrariesPage() {
         )}
       </Flex>
       {list.error && <FailurePanel failure={list.error} onRetry={() => void list.refetch()} />}
-      {list.isSuccess && shown.length === 0 && (
+      {list.isSuccess && list.items.length === 0 && (
         <Nothing text={t(isFiltered ? "list.noMatch" : canWork ? "list.empty" : "list.emptyForViewers")}>
           {canWork && !isFiltered && create}
         </Nothing>
@@ -75,7 +74,7 @@ export default function LibrariesPage() {
         aria-busy={list.isPending}
       >
         {list.isPending && [1, 2, 3].map((key) => <Skeleton key={key} active />)}
-        {shown.map((library) => (
+        {list.items.map((library) => (
           <LibraryCard
             key={library.id}
             library={library}

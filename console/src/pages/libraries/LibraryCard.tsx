@@ -7,6 +7,7 @@ import { usePermissions } from "../../app/session";
 import { describe } from "../../common/states";
 import { Moment } from "../../common/time";
 import { LibraryNumbers } from "./LibraryNumbers";
+import { DeletionNotice } from "./removal";
 
 interface Properties {
   library: Schema<"ShownLibrary">;
@@ -55,6 +56,7 @@ export function LibraryCard({ library, onEdit, onCopy, onDelete }: Properties) {
             </Dropdown>
           )}
         </Flex>
+        <DeletionNotice library={library} />
         {description && (
           <Typography.Paragraph ellipsis={{ rows: 2, tooltip: description }} style={{ margin: 0 }}>
             {description}

@@ -14,7 +14,7 @@ import { PeopleTab } from "../people/PeopleTab";
 import { ExportTab } from "./ExportTab";
 import { CopyLibrary, EditLibrary } from "./LibraryForm";
 import { LibraryNumbers } from "./LibraryNumbers";
-import { useLibraryRemoval } from "./removal";
+import { DeletionNotice, useLibraryRemoval } from "./removal";
 import { SettingsTab } from "./SettingsTab";
 import { TagsTab } from "./TagsTab";
 
@@ -75,6 +75,7 @@ function Shown({ library }: { library: Schema<"ShownLibrary"> }) {
       }
       actions={<LibraryActs library={library} numbers={numbers.data} />}
     >
+      <DeletionNotice library={library} />
       {numbers.error ? (
         <FailurePanel failure={numbers.error} onRetry={() => void numbers.refetch()} />
       ) : (

@@ -43,10 +43,10 @@ export function useJobs(library: string, kind: string) {
   const query = queries.useQuery(
     "get",
     "/jobs",
-    { params: { query: { libraryId: library, kind, limit: MOST } } },
+    { params: { query: { libraryId: library, kind, sort: "newest" as const, limit: MOST } } },
     { refetchInterval: ({ state }) => (state.data?.items.some(isMoving) ? RUNNING_MS * 2 : false) },
   );
-  return { ...query, jobs: query.data ? [...query.data.items].reverse() : [] };
+  return { ...query, jobs: query.data?.items ?? [] };
 }
 
 /** Stops, resumes and ends a job. */

@@ -1,89 +1,93 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { App, Button } from "antd";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { Alert, App, Button } from "antd";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { api, type Schema } from "../../api/client";
+import { Link } from "react-router";
+import { api, dataOf, queries, type Schema } from "../../api/client";
+import { usePermissions } from "../../app/session";
 import { useConfirm } from "../../common/confirm";
 import { countText } from "../../common/numbers";
 import { describe } from "../../common/states";
+import type { Job } from "./jobs";
 
-/** Seconds for which a deletion can be taken back. */
-const UNDO_SECONDS = 10;
+type Library = Schema<"ShownLibrary">;
 
-/** Libraries that are going to be deleted, with the timers that will. They outlive the page that asked. */
-const waiting = new Map<string, ReturnType<typeof setTimeout>>();
-const listeners = new Set<() => void>();
-let ids: ReadonlySet<string> = new Set();
+const LIVE_MS = 1_000;
+const REFRESH_MS = 10_000;
+const MOST = 1000;
 
-function changed() {
-  ids = new Set(waiting.keys());
-  if (waiting.size > 0) window.addEventListener("beforeunload", warn);
-  else window.removeEventListener("beforeunload", warn);
-  for (const listener of listeners) listener();
+const NOT_ENDED: Job["state"][] = ["queued", "paused", "running", "failed"];
+
+/** The deletions of libraries that have not ended, by library. What is deleted meanwhile is read again. */
+function useDeletions(): ReadonlyMap<string, Job> {
+  const cache = useQueryClient();
+  const { data } = queries.useQuery(
+    "get",
+    "/jobs",
+    { params: { query: { kind: "libraryDeletion", state: NOT_ENDED, limit: MOST } } },
+    { refetchInterval: ({ state }) => (state.data?.items.some(isUnderWay) ? LIVE_MS : REFRESH_MS) },
+  );
+  const known = data?.items.map(({ id, state }) => `${id} ${state}`).join();
+  const before = useRef(known);
+  useEffect(() => {
+    if (before.current !== undefined && before.current !== known) void cache.invalidateQueries({ queryKey: ["libraries"] });
+    before.current = known;
+  }, [known, cache]);
+  return new Map(data?.items.map((job) => [job.libraryId ?? "", job]));
 }
 
-// A deletion that still waits is not made if the page is closed.
-function warn(event: BeforeUnloadEvent) {
-  event.preventDefault();
+function isUnderWay({ state }: Job): boolean {
+  return state === "queued" || state === "running";
 }
 
-function subscribe(listener: () => void) {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
+/** Keeps a library whose deletion has not begun. */
+function useUndo() {
+  const { t } = useTranslation("libraries");
+  const { notification } = App.useApp();
+  const cache = useQueryClient();
+  return async (job: string, name: string) => {
+    try {
+      await api.POST("/jobs/{job}/cancel", { params: { path: { job } } });
+      notification.success({ key: job, title: t("delete.undone", { name }) });
+    } catch (error) {
+      const { title, advice } = describe(error);
+      const description = [title, advice].filter(Boolean).join(" ");
+      notification.error({ key: job, title: t("delete.notUndone", { name }), description, duration: false });
+    }
+    await cache.invalidateQueries();
+  };
 }
 
-/**
- * Deletes libraries after a question, and after some seconds in which it can be taken back: only then the server is asked.
- * `waiting` has the libraries that are out of sight until then.
- */
+/** Deletes libraries after a question. The server waits some seconds, in which everybody who may can take it back. */
 export function useLibraryRemoval() {
   const { t } = useTranslation("libraries");
   const { notification } = App.useApp();
   const cache = useQueryClient();
   const confirm = useConfirm();
-  const shown = useSyncExternalStore(subscribe, () => ids);
+  const undo = useUndo();
 
-  const send = async ({ id, name }: Schema<"ShownLibrary">) => {
-    waiting.delete(id);
-    notification.destroy(id);
-    try {
-      const { response } = await api.DELETE("/libraries/{library}", { params: { path: { library: id } } });
-      await cache.invalidateQueries();
-      notification.success({ title: t(response.status === 202 ? "delete.begun" : "delete.done", { name }) });
-    } catch (error) {
-      const { title, advice } = describe(error);
-      notification.error({ title: t("delete.failed", { name }), description: [title, advice].filter(Boolean).join(" "), duration: false });
-    } finally {
-      changed();
-    }
-  };
-  const begin = (library: Schema<"ShownLibrary">) => {
-    const { id, name } = library;
-    waiting.set(id, setTimeout(() => void send(library), UNDO_SECONDS * 1000));
-    changed();
-    const undo = () => {
-      clearTimeout(waiting.get(id));
-      waiting.delete(id);
-      changed();
-      notification.destroy(id);
-    };
+  const begin = async ({ id, name }: Library) => {
+    const params = { path: { library: id }, query: { undoable: true } };
+    const job = (await dataOf(api.DELETE("/libraries/{library}", { params }))) as Job | undefined;
+    await cache.invalidateQueries();
+    if (!job?.startsAt) return;
+    const seconds = Math.max(1, Math.round((Date.parse(job.startsAt) - Date.parse(job.createdAt)) / 1000));
     notification.warning({
-      key: id,
-      title: <Countdown name={name} />,
+      key: job.id,
+      title: <Countdown name={name} from={seconds} />,
       description: t("delete.undoAbout"),
       actions: (
-        <Button type="primary" onClick={undo}>
+        <Button type="primary" onClick={() => void undo(job.id, name)}>
           {t("delete.undo")}
         </Button>
       ),
-      duration: UNDO_SECONDS,
+      duration: seconds,
       showProgress: true,
       pauseOnHover: false,
-      closable: false,
     });
   };
-  /** Asks, and begins. `onBegin` is called once it is certain that it will be deleted unless it is taken back. */
-  const remove = (library: Schema<"ShownLibrary">, numbers: Schema<"LibraryStatistics"> | undefined, onBegin?: () => void) =>
+  /** Asks, and begins. `onBegin` is called once it will be deleted unless that is taken back. */
+  const remove = (library: Library, numbers: Schema<"LibraryStatistics"> | undefined, onBegin?: () => void) =>
     confirm({
       title: t("delete.title", { name: library.name }),
       content: numbers
@@ -92,16 +96,48 @@ export function useLibraryRemoval() {
       action: t("delete.action"),
       word: library.name,
       onConfirm: async () => {
-        begin(library);
+        await begin(library);
         onBegin?.();
       },
     });
-  return { remove, waiting: shown };
+  return { remove };
 }
 
-function Countdown({ name }: { name: string }) {
+/** Tells that a library is about to be deleted, with the way back while there is one. */
+export function DeletionNotice({ library }: { library: Library }) {
   const { t } = useTranslation("libraries");
-  const [left, setLeft] = useState(UNDO_SECONDS);
+  const { canWork } = usePermissions();
+  const undo = useUndo();
+  const [isBusy, setIsBusy] = useState(false);
+  const job = useDeletions().get(library.id);
+  if (!job) return null;
+  const hasFailed = job.state === "failed";
+  const canUndo = canWork && (job.startedAt === null || hasFailed);
+  const keep = async () => {
+    setIsBusy(true);
+    await undo(job.id, library.name);
+    setIsBusy(false);
+  };
+  return (
+    <Alert
+      type={hasFailed ? "error" : "warning"}
+      showIcon
+      title={t(hasFailed ? "delete.failed" : job.startedAt === null ? "delete.scheduled" : "delete.running", { name: library.name })}
+      description={hasFailed && <Link to={`/jobs/${job.id}`}>{t("delete.look")}</Link>}
+      action={
+        canUndo && (
+          <Button size="small" loading={isBusy} onClick={() => void keep()} aria-label={t("delete.undoOf", { name: library.name })}>
+            {t("delete.undo")}
+          </Button>
+        )
+      }
+    />
+  );
+}
+
+function Countdown({ name, from }: { name: string; from: number }) {
+  const { t } = useTranslation("libraries");
+  const [left, setLeft] = useState(from);
   useEffect(() => {
     const timer = setInterval(() => setLeft((before) => Math.max(0, before - 1)), 1000);
     return () => clearInterval(timer);

@@ -88,7 +88,7 @@ function EventText({ event: { kind, data, libraryId } }: { event: Event }) {
         {t("event.recognition", { faces: countText(faces.length) })}
         {best && libraryId && (
           <>
-            {t("event.found")} <PersonLink library={libraryId} person={best.personId} />
+            {t("event.found")} <PersonLink library={libraryId} person={best.personId} name={best.name} />
             {known.length > 1 && ` ${t("event.andMore", { others: known.length - 1 })}`}
           </>
         )}

@@ -6,43 +6,15 @@ export type Event = Schema<"ShownEvent">;
 
 /** Events that are shown. */
 const SHOWN = 12;
-const PAGE = 1000;
-const MAX_PAGES = 5;
 const REFRESH_MS = 5000;
-const MINUTE_MS = 60_000;
-/** How far back is looked for events, in milliseconds, until there are enough. */
-const SPANS_MS = [2 * MINUTE_MS, 60 * MINUTE_MS, 24 * 60 * MINUTE_MS, 31 * 24 * 60 * MINUTE_MS];
 
 /** Kinds of events that are no recognitions, which are the most. */
 const CHANGES = ["faceEnrolled", "facesRemoved", "personRemoved", "libraryRemoved", "engineHealth", "job"] as const;
 
-interface Wanted {
-  from?: string;
-  after?: string;
-  kind?: Event["kind"][];
-}
-
-/** Reads events in their order, as far as pages go. */
-async function readEvents(wanted: Wanted): Promise<Event[]> {
-  let latest: Event[] = [];
-  let cursor: string | undefined;
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const { items, next } = await dataOf(api.GET("/events/log", { params: { query: { ...wanted, limit: PAGE, cursor } } }));
-    latest = [...latest, ...items].slice(-SHOWN);
-    if (!next) break;
-    cursor = next;
-  }
-  return latest;
-}
-
-/** Reads the latest events. The log is read from its old end, so that the start is guessed. */
-async function readLatest(kind: Event["kind"][] | undefined): Promise<Event[]> {
-  let latest: Event[] = [];
-  for (const span of SPANS_MS) {
-    latest = await readEvents({ kind, from: new Date(Date.now() - span).toISOString() });
-    if (latest.length >= SHOWN) break;
-  }
-  return latest;
+/** Reads the latest events after one, or of all. */
+async function readLatest(kind: Event["kind"][] | undefined, after: string | undefined): Promise<Event[]> {
+  const query = { kind, after, sort: "newest" as const, limit: SHOWN };
+  return (await dataOf(api.GET("/events/log", { params: { query } }))).items;
 }
 
 /** The latest events, the newest first. `null`: the caller may not see events. */
@@ -55,10 +27,8 @@ export function useLatestEvents(isWithoutRecognitions: boolean) {
     queryFn: async (): Promise<Event[] | null> => {
       try {
         const known = cache.getQueryData<Event[] | null>(queryKey);
-        const newest = known?.[0];
-        if (!known || !newest) return (await readLatest(kind)).reverse();
-        const fresh = await readEvents({ kind, after: newest.id });
-        return [...fresh.reverse(), ...known].slice(0, SHOWN);
+        const fresh = await readLatest(kind, known?.[0]?.id);
+        return [...fresh, ...(known ?? [])].slice(0, SHOWN);
       } catch (error) {
         if (error instanceof Failure && error.code === "notGranted") return null;
         throw error;

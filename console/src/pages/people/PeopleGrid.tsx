@@ -28,7 +28,7 @@ export function PeopleGrid({ people, selected, onSelect, onEnd }: Shown) {
   const width = useWidth(box);
   const columns = Math.max(2, Math.floor((width + GAP) / (MIN_WIDTH + GAP)));
   const side = Math.max(80, Math.floor((width - GAP * (columns - 1)) / columns));
-  const { total, visible, isScrolling } = useRows(box, Math.ceil(people.length / columns), side + TEXT_HEIGHT + GAP, onEnd);
+  const { total, visible } = useRows(box, Math.ceil(people.length / columns), side + TEXT_HEIGHT + GAP, onEnd);
   return (
     <div ref={box} role="list" aria-label={t("list.label")} style={{ position: "relative", height: total }}>
       {width > 0 &&
@@ -40,7 +40,6 @@ export function PeopleGrid({ people, selected, onSelect, onEnd }: Shown) {
             to={(index + 1) * columns}
             offset={offset}
             side={side}
-            isScrolling={isScrolling}
             selected={selected}
             onSelect={onSelect}
           />
@@ -55,11 +54,10 @@ interface Row extends Omit<Shown, "onEnd"> {
   /** Pixels from the beginning of the grid. */
   offset: number;
   side: number;
-  isScrolling: boolean;
 }
 
 /** A row of the grid; one that stays in sight is not made again while the page is scrolled. */
-const GridRow = memo(function GridRow({ people, from, to, offset, side, isScrolling, selected, onSelect }: Row) {
+const GridRow = memo(function GridRow({ people, from, to, offset, side, selected, onSelect }: Row) {
   const place = { position: "absolute", insetInline: 0, top: 0, transform: `translateY(${offset}px)` } as const;
   return (
     <div role="presentation" style={{ ...place, display: "flex", gap: GAP }}>
@@ -71,7 +69,7 @@ const GridRow = memo(function GridRow({ people, from, to, offset, side, isScroll
           aria-posinset={from + column + 1}
           style={{ position: "relative", width: side }}
         >
-          <Tile person={person} side={side} isScrolling={isScrolling} isSelected={selected.has(person.id)} />
+          <Tile person={person} side={side} isSelected={selected.has(person.id)} />
           {onSelect && <SelectPerson person={person} isSelected={selected.has(person.id)} onSelect={onSelect} />}
         </div>
       ))}
@@ -79,7 +77,7 @@ const GridRow = memo(function GridRow({ people, from, to, offset, side, isScroll
   );
 });
 
-function Tile({ person, side, isScrolling, isSelected }: { person: Person; side: number; isScrolling: boolean; isSelected: boolean }) {
+function Tile({ person, side, isSelected }: { person: Person; side: number; isSelected: boolean }) {
   const { token } = theme.useToken();
   const name = nameOf(person);
   const second = person.tags.length > 0 ? person.tags.join(" · ") : person.externalId;
@@ -95,7 +93,7 @@ function Tile({ person, side, isScrolling, isSelected }: { person: Person; side:
             outlineOffset: -1,
           }}
         >
-          <PersonFace person={person} size={side} isPaused={isScrolling} />
+          <PersonFace person={person} size={side} />
         </div>
         <Line text={name} isStrong style={{ marginTop: 4 }} />
       </Link>

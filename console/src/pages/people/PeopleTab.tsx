@@ -11,7 +11,7 @@ import { AddPerson } from "./AddPerson";
 import { BulkBar } from "./BulkBar";
 import { FaceSearch } from "./FaceSearch";
 import { HiddenText } from "./HiddenText";
-import { FIELDS, type PeopleFilter, SORTS, useFilter, useListedPeople, usePeople } from "./list";
+import { FIELDS, type PeopleFilter, SORTS, useFilter, useListedPeople, usePeople, usePeopleCount } from "./list";
 import { PeopleGrid } from "./PeopleGrid";
 import { PeopleTable } from "./PeopleTable";
 import { isBuiltin } from "./person";
@@ -40,6 +40,10 @@ export function PeopleTab({ library, numbers, onImport }: Properties) {
   const [isSearching, setIsSearching] = useState(false);
 
   const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = list;
+  const counted = usePeopleCount(library.id, filter, isFiltered && hasNextPage);
+  const all = isFiltered
+    ? counted && (counted.isMore ? t("list.many", { people: countText(counted.people) }) : countText(counted.people))
+    : numbers && countText(numbers.people);
   const more = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
@@ -120,9 +124,9 @@ export function PeopleTab({ library, numbers, onImport }: Properties) {
       {list.people.length > 0 && (
         <>
           <Typography.Text type="secondary" className="number" aria-live="polite">
-            {hasNextPage || isFiltered || !numbers
-              ? t(hasNextPage ? "list.loaded" : "list.found", { people: countText(list.people.length) })
-              : t("list.total", { people: countText(numbers.people) })}
+            {hasNextPage
+              ? t(all ? "list.loadedOf" : "list.loaded", { people: countText(list.people.length), all })
+              : t(isFiltered || !all ? "list.found" : "list.total", { people: countText(list.people.length) })}
           </Typography.Text>
           {view === "grid" ? <PeopleGrid {...shown} /> : <PeopleTable {...shown} />}
           {isFetchingNextPage && <Spin style={{ alignSelf: "center", padding: 12 }} />}

@@ -31,7 +31,7 @@ export function PeopleTable({ people, selected, onSelect, onEnd }: Shown) {
   const { token } = theme.useToken();
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
-  const { total, visible, isScrolling } = useRows(box, people.length, ROW_HEIGHT, onEnd);
+  const { total, visible } = useRows(box, people.length, ROW_HEIGHT, onEnd);
   const columns = useMemo(() => COLUMNS.filter(({ from }) => width >= from), [width]);
   const line = useLine(columns, onSelect !== undefined);
   const header = { position: "sticky", top: HEADER_TOP, zIndex: 2, background: token.colorBgContainer, fontWeight: 600 } as const;
@@ -67,7 +67,6 @@ export function PeopleTable({ people, selected, onSelect, onEnd }: Shown) {
               number={index + 2}
               offset={offset}
               columns={columns}
-              isScrolling={isScrolling}
               isSelected={selected.has(person.id)}
               onSelect={onSelect}
             />
@@ -98,13 +97,12 @@ interface Row {
   /** Pixels from the first row. */
   offset: number;
   columns: typeof COLUMNS;
-  isScrolling: boolean;
   isSelected: boolean;
   onSelect: Shown["onSelect"];
 }
 
 /** A row of the table; one that stays in sight is not made again while the page is scrolled. */
-const TableRow = memo(function TableRow({ person, number, offset, columns, isScrolling, isSelected, onSelect }: Row) {
+const TableRow = memo(function TableRow({ person, number, offset, columns, isSelected, onSelect }: Row) {
   const { t } = useTranslation("people");
   const { token } = theme.useToken();
   const line = useLine(columns, onSelect !== undefined);
@@ -125,7 +123,7 @@ const TableRow = memo(function TableRow({ person, number, offset, columns, isScr
         </span>
       )}
       <span role="cell">
-        <PersonFace person={person} size={44} isPaused={isScrolling} />
+        <PersonFace person={person} size={44} />
       </span>
       {columns.map(({ column }) => (
         <span key={column} role="cell" style={{ minWidth: 0, overflow: "hidden" }}>

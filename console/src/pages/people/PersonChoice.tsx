@@ -15,17 +15,15 @@ interface Properties {
   id?: string;
 }
 
-/** Chooses a person of a library, by a part of the name or by the external id. */
+/** Chooses a person of a library, by a part of the name, the external id or a tag. */
 export function PersonChoice({ library, except, value, onChange, id }: Properties) {
   const { t } = useTranslation("people");
   const [typed, setTyped] = useState("");
   const text = useDeferredValue(typed.trim());
-  const init = (query: { name?: string; externalId?: string }) => ({
-    params: { path: { library }, query: { ...query, limit: SHOWN, sort: "newest" as const } },
+  const listed = queries.useQuery("get", "/libraries/{library}/people", {
+    params: { path: { library }, query: { text: text || undefined, limit: SHOWN, sort: "newest" as const } },
   });
-  const byName = queries.useQuery("get", "/libraries/{library}/people", init({ name: text || undefined }));
-  const byNumber = queries.useQuery("get", "/libraries/{library}/people", init({ externalId: text }), { enabled: text !== "" });
-  const found = new Map([...(byNumber.data?.items ?? []), ...(byName.data?.items ?? [])].map((person) => [person.id, person]));
+  const found = new Map(listed.data?.items.map((person) => [person.id, person]));
   if (value) found.set(value.id, value);
   found.delete(except);
   return (
@@ -36,7 +34,7 @@ export function PersonChoice({ library, except, value, onChange, id }: Propertie
       onClear={() => onChange(null)}
       allowClear
       showSearch={{ onSearch: setTyped, filterOption: false }}
-      loading={byName.isFetching}
+      loading={listed.isFetching}
       placeholder={t("choice.placeholder")}
       notFoundContent={t("choice.nobody")}
       style={{ width: "100%" }}

@@ -1,4 +1,4 @@
-import { type InfiniteData, keepPreviousData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { type InfiniteData, keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useSearchParams } from "react-router";
 import { api, dataOf, type Schema } from "../../api/client";
@@ -7,11 +7,11 @@ import type { Person } from "./person";
 type PageOfPeople = Schema<"Page_ShownPerson">;
 
 export const SORTS = ["newest", "oldest", "name"] as const;
-export const FIELDS = ["name", "externalId", "customerNumber"] as const;
+export const FIELDS = ["text", "customerNumber"] as const;
 
 /** Which people are listed, and in which order. */
 export interface PeopleFilter {
-  /** What `text` is looked for in: part of the name, or one of the numbers as a whole. */
+  /** What `text` is: part of the name, the external id or a tag, or the customer number as a whole. */
   field: (typeof FIELDS)[number];
   text: string;
   /** Tags that people must have, all of them. */
@@ -29,7 +29,7 @@ const FRESH_MS = 5_000;
 export function useFilter() {
   const [parameters, setParameters] = useSearchParams();
   const filter: PeopleFilter = {
-    field: FIELDS.find((field) => field === parameters.get("field")) ?? "name",
+    field: FIELDS.find((field) => field === parameters.get("field")) ?? "text",
     text: parameters.get("text") ?? "",
     tags: parameters.getAll("tag"),
     sort: SORTS.find((sort) => sort === parameters.get("sort")) ?? "newest",
@@ -61,6 +61,7 @@ function conditionsOf({ field, text, tags }: PeopleFilter) {
 }
 
 const keyOf = (library: string) => ["people", library] as const;
+const countKeyOf = (library: string) => ["peopleCount", library] as const;
 
 /** The people of a library, of which more are read as they are wanted. */
 export function usePeople(library: string, filter: PeopleFilter) {
@@ -80,6 +81,17 @@ export function usePeople(library: string, filter: PeopleFilter) {
   const { data } = query;
   const people = useMemo(() => data?.pages.flatMap(({ items }) => items) ?? [], [data]);
   return { ...query, people };
+}
+
+/** The number of people whom a filter lets through, as far as the server counts; `undefined` while it is not known. */
+export function usePeopleCount(library: string, filter: PeopleFilter, isWanted: boolean) {
+  const { data } = useQuery({
+    queryKey: [...countKeyOf(library), conditionsOf(filter)],
+    queryFn: ({ signal }) =>
+      dataOf(api.GET("/libraries/{library}/people/count", { params: { path: { library }, query: conditionsOf(filter) }, signal })),
+    enabled: isWanted,
+  });
+  return data;
 }
 
 /** Brings lists that were read up to date, without reading them again. */

@@ -58,6 +58,5 @@ export function useRows(box: RefObject<HTMLElement | null>, count: number, heigh
     /** Height of all rows in pixels. */
     total: rows.getTotalSize(),
     visible: visible.map(({ index, start }) => ({ index, offset: start - top })),
-    isScrolling: rows.isScrolling,
   };
 }

@@ -44,7 +44,7 @@ export function EntryCard({ entry, onOpen, onName }: Properties) {
         </Typography.Text>
         {best ? (
           <Flex vertical>
-            <PersonLink library={entry.libraryId} person={best.personId} />
+            <PersonLink library={entry.libraryId} person={best.personId} name={best.name} />
             <Typography.Text type="secondary" className="number" style={{ fontSize: 12 }}>
               {t("similarity", { similarity: best.similarity.toFixed(4) })}
               {entry.matches.length > 1 && ` · ${t("moreMatches", { others: entry.matches.length - 1 })}`}

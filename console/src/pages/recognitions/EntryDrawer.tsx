@@ -90,12 +90,12 @@ export function EntryDrawer({ entry, onClose, onName }: Properties) {
 
 function Match({ library, match }: { library: string; match: Entry["matches"][number] }) {
   const { t } = useTranslation("recognitions");
-  const name = usePersonName(library, match.personId);
+  const name = usePersonName(library, match.personId, match.name);
   return (
     <Flex gap={12} align="center">
       <FaceImage library={library} person={match.personId} face={match.faceId} name={name} size={64} />
       <Flex vertical style={{ minWidth: 0 }}>
-        <PersonLink library={library} person={match.personId} />
+        <PersonLink library={library} person={match.personId} name={match.name} />
         <Typography.Text type="secondary" className="number">
           {t("similarity", { similarity: match.similarity.toFixed(4) })}
         </Typography.Text>

@@ -16,12 +16,12 @@ interface Properties {
 
 const SHOWN = 30;
 
-/** Chooses a person of a library, by parts of the name. */
+/** Chooses a person of a library, by parts of the name, the external id or a tag. */
 export function PersonSelect({ library, value, onChange }: Properties) {
   const { t } = useTranslation("recognitions");
   const [typed, setTyped] = useState("");
-  const name = useSettled(typed.trim());
-  const query = { limit: SHOWN, sort: "name" as const, ...(name ? { name } : {}) };
+  const text = useSettled(typed.trim());
+  const query = { limit: SHOWN, sort: "name" as const, ...(text ? { text } : {}) };
   const { data, error, isFetching } = queries.useQuery(
     "get",
     "/libraries/{library}/people",

@@ -1,4 +1,4 @@
-import { Card, Flex, Segmented } from "antd";
+import { Card, Flex, Segmented, Typography } from "antd";
 import dayjs, { type Dayjs } from "dayjs";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -54,7 +54,7 @@ export default function StatisticsPage() {
         </Flex>
       </Card>
       <Loaded query={totals}>
-        {({ items }) => {
+        {({ items, timeZone }) => {
           const rows = rowsOf(items, group);
           if (rows.length === 0) {
             return (
@@ -70,6 +70,7 @@ export default function StatisticsPage() {
                 {(found) => <CallsOverTime items={found.items} rows={rows} filter={filter} group={group} by={by} />}
               </Loaded>
               <TotalsTable rows={rows} filter={filter} group={group} />
+              <Typography.Text type="secondary">{t("timeZone", { zone: timeZone })}</Typography.Text>
             </Flex>
           );
         }}

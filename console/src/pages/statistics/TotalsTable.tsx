@@ -60,6 +60,7 @@ export function TotalsTable({ rows, filter, group }: Properties) {
       ),
     },
     number(t("callCount"), ({ count }) => count, ({ count }) => countText(count)),
+    number(t("failedCount"), ({ failed }) => failed, ({ failed }) => countText(failed)),
     number(t("share"), ({ count }) => count, ({ count }) => percentText(all === 0 ? 0 : count / all)),
     number(t("mean"), meanOf, (row) => durationText(meanOf(row))),
     ...(group === "interface"

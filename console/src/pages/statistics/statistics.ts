@@ -30,6 +30,7 @@ export interface Row {
   /** Label of a method, in the words of its interface. */
   label: string | null;
   count: number;
+  failed: number;
   durationMs: number;
   /** Percentiles of the durations; `null` if they are not known, or can't be put together. */
   latency: Schema<"Latency"> | null;
@@ -122,6 +123,7 @@ export function rowsOf(totals: Total[], group: Group): Row[] {
       key,
       label: group === "method" ? total.label : null,
       count: (known?.count ?? 0) + total.count,
+      failed: (known?.failed ?? 0) + total.failed,
       durationMs: (known?.durationMs ?? 0) + total.durationMs,
       latency: group === "interface" ? null : (total.latency ?? null),
       lastAt: known && known.lastAt > total.lastAt ? known.lastAt : total.lastAt,
