@@ -32,8 +32,9 @@ console: console/dist/index.html ## Build the web console
 
 CONSOLE_SOURCES := $(shell find console/src console/public -type f -not -name schema.d.ts) $(wildcard console/*.json console/*.ts console/index.html)
 
-console/dist/index.html: console/node_modules/installed docs/openapi.json $(CONSOLE_SOURCES)
+console/dist/index.html: console/node_modules/installed docs/openapi.json Cargo.lock tools/licences.py $(CONSOLE_SOURCES)
 	npm run build --prefix console --silent
+	$(PYTHON) tools/licences.py
 	touch $@
 
 %/node_modules/installed: %/package.json %/package-lock.json

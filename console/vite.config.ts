@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
@@ -28,8 +28,26 @@ function compressed(): Plugin {
   };
 }
 
+/** Notes the folders of the packages that are in the build, for the list of licences (tools/licences.py). */
+function packagesNoted(): Plugin {
+  return {
+    name: "packages-noted",
+    apply: "build",
+    async generateBundle() {
+      const folders = new Set<string>();
+      for (const id of this.getModuleIds()) {
+        const isIncluded = this.getModuleInfo(id)?.isIncluded ?? true;
+        const folder = /^\0?(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id)?.[1];
+        if (folder && isIncluded) folders.add(folder);
+      }
+      await mkdir("out", { recursive: true });
+      await writeFile("out/packages.json", JSON.stringify([...folders].sort(), null, 1));
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [react(), compressed()],
+  plugins: [react(), compressed(), packagesNoted()],
   build: {
     target: "es2022",
     assetsDir: "console",

@@ -53,6 +53,14 @@ test("hashed files are kept by browsers, and sent as small as they read them", a
   assert.equal(again.status, 304);
 });
 
+test("the licences of all parts are in one text", async () => {
+  const answer = await fetch(`${server.url}/licences.txt`);
+  assert.equal(answer.headers.get("content-type"), "text/plain; charset=utf-8");
+  const text = await answer.text();
+  for (const part of [/^tokio \d.*: MIT$/m, /^react \d.* \(npm\): MIT$/m, /Permission is hereby granted/]) assert.match(text, part);
+  assert.doesNotMatch(text, /^(vite|typescript|aicp-server) \d/m);
+});
+
 test("what is no file of the console is not answered by it", async () => {
   for (const path of ["/console/none.js", "/index.htm", "/.env", "/console/"]) {
     const answer = await fetch(`${server.url}${path}`);

@@ -50,7 +50,8 @@ export default {
   licences: {
     title: "Licences",
     own: "AICP and this console are under the MIT licence; the file LICENSE of the release has its text.",
-    parts: "The Rust packages of the server and the npm packages of the console have licences of their own. The build writes them into a file of licences, which the release has.",
+    parts: "The Rust packages of the server and the npm packages of the console have licences of their own. The build puts them together into one list, which is part of the program.",
+    look: "See all licences",
     models: "Models and runtime come from packages under the licences that are named above. They are not in the source of this project.",
     training: "The licences are those stated by the packages. These do not document the training data; if you need certainty about it, ask the publisher.",
   },

@@ -9,7 +9,9 @@ export function Licences() {
     <Card>
       <Part title={t("licences.title")}>
         <Typography.Text>{t("licences.own")}</Typography.Text>
-        <Typography.Text>{t("licences.parts")}</Typography.Text>
+        <Typography.Text>
+          {t("licences.parts")} <Typography.Link href="/licences.txt">{t("licences.look")}</Typography.Link>
+        </Typography.Text>
         <Typography.Text>{t("licences.models")}</Typography.Text>
         <Typography.Text type="secondary">{t("licences.training")}</Typography.Text>
       </Part>
