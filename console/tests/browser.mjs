@@ -11,7 +11,8 @@ import { ADMIN_TOKEN, ROOT } from "./server.mjs";
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** Folder of the screenshots. */
 const SHOTS = join(ROOT, "console/out");
-const WAIT_MS = 60_000;
+/** Enough for a slow machine; less tells sooner what is wrong with a new test. */
+const WAIT_MS = Number(process.env.AICP_TEST_WAIT_MS ?? 60_000);
 const FRAMES = 30;
 
 export const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
@@ -37,6 +38,9 @@ export async function startBrowser(picture) {
   return {
     browser,
     stop: async () => {
+      // A page that is still open is that of a test that failed.
+      const left = browser.contexts().flatMap((context) => context.pages());
+      for (const [index, page] of left.entries()) await shoot(page, `failed-${index + 1}`).catch(() => {});
       await browser.close();
       await rm(folder, { recursive: true, force: true });
     },

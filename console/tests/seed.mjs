@@ -29,6 +29,21 @@ export async function groups() {
   return found.filter((name) => name.endsWith(".jpg")).sort().map((name) => join(SAMPLES, "groups", name));
 }
 
+/** A picture of an even grey, on which there is no face (BMP). */
+export function faceless() {
+  const side = 96;
+  const header = Buffer.alloc(54);
+  header.write("BM");
+  header.writeUInt32LE(54 + side * side * 3, 2);
+  header.writeUInt32LE(54, 10);
+  header.writeUInt32LE(40, 14);
+  header.writeInt32LE(side, 18);
+  header.writeInt32LE(side, 22);
+  header.writeUInt16LE(1, 26);
+  header.writeUInt16LE(24, 28);
+  return Buffer.concat([header, Buffer.alloc(side * side * 3, 128)]);
+}
+
 /**
  * A form with pictures.
  * @param {Record<string, string>} fields
