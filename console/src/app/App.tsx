@@ -1,7 +1,7 @@
 import { MutationCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { App as AntApp, ConfigProvider } from "antd";
 import { useTranslation } from "react-i18next";
-import { RouterProvider } from "react-router";
+import { RouterProvider } from "react-router/dom";
 import { Failure } from "../api/failure";
 import { FailurePanel, Waiting } from "../common/states";
 import { currentLanguage, localeOf } from "./language";
@@ -21,8 +21,11 @@ const cache = new QueryClient({
     mutations: { networkMode: "always" },
   },
   mutationCache: new MutationCache({
-    // What was read before may be different now.
-    onSuccess: () => void cache.invalidateQueries(),
+    // What was read before may be different now. After the mutation's own `onSuccess`: a page that is left because what it shows is
+    // gone must not ask for it again.
+    onSettled: (_, error) => {
+      if (!error) void cache.invalidateQueries();
+    },
   }),
 });
 

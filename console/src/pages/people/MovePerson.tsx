@@ -35,7 +35,7 @@ export function MovePerson({ library, person, isCopy, onClose }: Properties) {
       if (!isCopy) listed.forget(new Set([person.id]));
       message.success(t(`${key}.done`, { name: nameOf(person) }));
       onClose();
-      void navigate(pathOf(moved.libraryId, moved.id));
+      return navigate(pathOf(moved.libraryId, moved.id), { flushSync: true });
     },
   });
   return (

@@ -85,7 +85,7 @@ function useRemoval(library: Schema<"ShownLibrary">, person: Person) {
   const name = nameOf(person);
   const leave = () => {
     listed.forget(new Set([person.id]));
-    void navigate(`/libraries/${library.id}`, { replace: true });
+    return navigate(`/libraries/${library.id}`, { replace: true, flushSync: true });
   };
   const deletion = useMutation({
     mutationFn: () => api.DELETE("/libraries/{library}/people/{person}", placeOf(library.id, person.id)),
