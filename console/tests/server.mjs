@@ -22,27 +22,27 @@ async function launch(name, args, environment = {}) {
   const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith("AICP_"));
   const child = spawn(join(TARGET, name), args, {
     env: { ...Object.fromEntries(inherited), ...environment },
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   /** @type {string[]} */
   const log = [];
-  const lines = createInterface({ input: child.stderr });
   const address = await new Promise((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error(`${name} does not start: ${log.slice(-5).join("\n")}`)), READY_MS);
     child.on("error", reject);
     child.on("exit", (code) => reject(new Error(`${name} ended with ${code}: ${log.slice(-5).join("\n")}`)));
-    lines.on("line", (line) => {
+    const read = (/** @type {string} */ line) => {
       log.push(line);
       const found = /listening.*?(127\.0\.0\.1:\d+)|(127\.0\.0\.1:\d+).*listening/.exec(line);
       if (found) {
         clearTimeout(limit);
         resolve(found[1] ?? found[2]);
       }
-    });
+    };
+    for (const input of [child.stdout, child.stderr]) createInterface({ input }).on("line", read);
   });
   const stop = async () => {
     const ended = new Promise((resolve) => child.once("exit", resolve));
-    if (child.exitCode !== null) return;
+    if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill("SIGTERM");
     await ended;
   };
@@ -85,21 +85,50 @@ export async function startServer({ settings = {}, args = [], folder } = {}) {
   };
 }
 
-/** A vendor's engine, simulated. */
+/** A vendor's engine, simulated: with the settings of a server that knows it, as demo/koala.toml has them. */
 export async function startEngine() {
   const data = await mkdtemp(join(tmpdir(), "aicp-engine-"));
-  const { address, stop } = await launch("aicp-engine-simulator", [
-    "--speak",
-    "koala",
-    "--data-dir",
-    data,
-    "--listen",
-    "127.0.0.1:0",
-  ]);
+  /** @param {string} listen */
+  const run = (listen) =>
+    launch("aicp-engine-simulator", [
+      "--speak",
+      "koala",
+      "--data-dir",
+      data,
+      "--models-dir",
+      join(ROOT, "models"),
+      "--listen",
+      listen,
+    ]);
+  let engine = await run("127.0.0.1:0");
+  const { address } = engine;
+  const url = `http://${address}/`;
   return {
-    url: `http://${address}`,
+    url,
+    settings: {
+      AICP_ENGINES__KOALA__URL: url,
+      AICP_ENGINES__KOALA__REMOTE__BREAKER_PAUSE_MS: "100",
+      AICP_ENGINES__KOALA__REMOTE__LIBRARY_MISSING_CODES: "[80404]",
+      AICP_ENGINES__KOALA__REMOTE__LIBRARY_EXISTS_CODES: "[80409]",
+      AICP_ENGINES__KOALA__REMOTE__FACE_MISSING_CODES: "[80405]",
+      AICP_ENGINES__KOALA__PATHS__CREATE_LIBRARY: "business/api/v1/repository/create",
+      AICP_ENGINES__KOALA__PATHS__DELETE_LIBRARY: "business/api/v1/repository/delete",
+      AICP_ENGINES__KOALA__PATHS__REMOVE: "business/api/v1/repository/personDb/delete",
+      AICP_ENGINES__KOALA__PATHS__SEARCH: "business/api/v1/repository/search",
+      AICP_ENGINES__KOALA__PATHS__SEARCH_MANY: "business/api/v1/repository/searchMany",
+      AICP_ENGINES__KOALA__PATHS__COMPARE: "business/api/v1/face/compare",
+      AICP_ENGINES__KOALA__PATHS__DETECT: "business/api/v1/face/detect",
+      AICP_ENGINES__KOALA__PATHS__QUALITY: "business/api/v1/face/quality",
+      AICP_ENGINES__KOALA__PATHS__HEALTH: "business/api/v1/health",
+    },
+    /** Ends the program; its faces stay. */
+    pause: () => engine.stop(),
+    /** Starts the program again, at the same address. */
+    resume: async () => {
+      engine = await run(address);
+    },
     stop: async () => {
-      await stop();
+      await engine.stop();
       await rm(data, { recursive: true, force: true });
     },
   };
