@@ -2,6 +2,7 @@
 
 import { after, before, describe, test } from "node:test";
 import { assertAccessible, assertFits, go, openPage, settled, shoot, signIn, startBrowser } from "./browser.mjs";
+import { addressesOf, PAGES } from "./pages.mjs";
 import { ended, seed } from "./seed.mjs";
 import { startServer } from "./server.mjs";
 
@@ -24,32 +25,6 @@ after(async () => {
   await Promise.all([chromium?.stop(), full?.stop(), empty?.stop()]);
 });
 
-/** The pages, with the addresses of those that are about one thing. */
-const PAGES = {
-  overview: () => "/overview",
-  try: () => "/try",
-  libraries: () => "/libraries",
-  library: () => `/libraries/${seeded.staff.id}`,
-  person: () => `/libraries/${seeded.staff.id}/people/${seeded.known.id}`,
-  recognitions: () => `/recognitions?library=${seeded.staff.id}`,
-  friends: () => "/friends",
-  statistics: () => "/statistics",
-  calls: () => "/calls",
-  jobs: () => "/jobs",
-  job: () => `/jobs/${seeded.jobs[0].id}`,
-  engines: () => "/engines",
-  apps: () => "/apps",
-  app: () => "/apps/lobby",
-  webhooks: () => "/webhooks",
-  operators: () => "/operators",
-  audit: () => "/audit",
-  settings: () => "/settings",
-  models: () => "/models",
-  api: () => "/api",
-  account: () => "/account",
-  setup: () => "/setup",
-  missing: () => "/no-such-page",
-};
 /** Addresses of pages that look different where nothing is there yet. */
 const EMPTY = ["overview", "libraries", "recognitions", "friends", "statistics", "calls", "jobs", "apps", "webhooks", "operators", "setup"];
 
@@ -71,8 +46,8 @@ for (const look of LOOKS) {
       await check(page, `sign-in-${name}`);
       await close();
     });
-    for (const [page, path] of Object.entries(PAGES)) {
-      test(page, () => visit(full, look, path(), `${page}-${name}`));
+    for (const page of PAGES) {
+      test(page, () => visit(full, look, addressesOf(seeded)[page], `${page}-${name}`));
     }
   });
 }
