@@ -2,6 +2,7 @@ import { AutoComplete, Input, Select } from "antd";
 import { type CSSProperties, useDeferredValue, useState } from "react";
 import { queries } from "../api/client";
 import { usePermissions } from "../app/session";
+import { unreadProperties } from "./states";
 
 const SHOWN = 50;
 
@@ -35,6 +36,7 @@ function KnownApp({ value, onChange, ...select }: Properties) {
       value={value ?? undefined}
       onChange={onChange}
       loading={apps.isFetching}
+      {...unreadProperties(apps)}
       showSearch={{ onSearch: setSearch, filterOption: false }}
       options={apps.data?.items.map(({ appId }) => ({ value: appId, label: appId, title: appId }))}
     />

@@ -1,6 +1,7 @@
 import { Select } from "antd";
 import { type CSSProperties, useDeferredValue, useState } from "react";
 import { queries } from "../api/client";
+import { unreadProperties } from "./states";
 
 const SHOWN = 50;
 
@@ -40,6 +41,7 @@ export function LibraryChoice({ value, onChange, app, ...select }: Properties) {
       value={value ?? undefined}
       onChange={onChange}
       loading={libraries.isFetching}
+      {...unreadProperties(libraries)}
       showSearch={{ onSearch: setSearch, filterOption: false }}
       options={all.map(({ id, name: label, appId }) => ({ value: id, label: app ? label : `${label} · ${appId}`, title: label }))}
     />

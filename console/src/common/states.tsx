@@ -4,6 +4,9 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Failure } from "../api/failure";
 
+/** Width of the list of a select that tells why it can't be read, in pixels. */
+const UNREAD_WIDTH = 340;
+
 /** Returns what happened, and what to do, in the reader's language. */
 export function describe(error: unknown): { title: string; advice: string | null; details: string[] } {
   const failure = error instanceof Failure ? error : new Failure(-1, "unknown", String(error));
@@ -81,4 +84,11 @@ export function Loaded<Data>({ query, children }: { query: Query<Data>; children
   }
   if (query.error) return <FailurePanel failure={query.error} onRetry={() => void query.refetch()} />;
   return <Skeleton active paragraph={{ rows: 6 }} />;
+}
+
+/** Properties of a select whose options can't be read: its list says why, and lets the user try again. */
+export function unreadProperties({ error, refetch }: Pick<Query<unknown>, "error" | "refetch">) {
+  if (!error) return {};
+  const why = <FailurePanel failure={error} onRetry={() => void refetch()} />;
+  return { status: "error" as const, popupMatchSelectWidth: UNREAD_WIDTH, notFoundContent: why };
 }

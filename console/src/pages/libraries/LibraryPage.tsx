@@ -4,6 +4,7 @@ import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useParams, useSearchParams } from "react-router";
 import { queries, type Schema } from "../../api/client";
+import { Failure } from "../../api/failure";
 import { usePermissions } from "../../app/session";
 import { Page } from "../../common/Page";
 import { TabsOrSelect } from "../../common/TabsOrSelect";
@@ -26,10 +27,10 @@ export default function LibraryPage() {
   const { t } = useTranslation("libraries");
   const { library = "" } = useParams();
   const query = queries.useQuery("get", "/libraries/{library}", { params: { path: { library } } });
-  if (query.error && (query.error as { status?: number }).status === 404) {
+  if (query.error && (!query.data || isGone(query.error))) {
     return (
       <Page title={t("title")}>
-        <FailurePanel failure={query.error} />
+        <FailurePanel failure={query.error} onRetry={() => void query.refetch()} />
         <Link to="/libraries">
           <Button>{t("page.back")}</Button>
         </Link>
@@ -38,6 +39,10 @@ export default function LibraryPage() {
   }
   if (query.isPending) return <Waiting />;
   return <Loaded query={query}>{(found) => <Shown key={library} library={found} />}</Loaded>;
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Failure && error.status === 404;
 }
 
 function Shown({ library }: { library: Schema<"ShownLibrary"> }) {
