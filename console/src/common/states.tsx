@@ -1,6 +1,6 @@
-import { Alert, Button, Empty, Flex, Skeleton, Spin } from "antd";
+import { Alert, Button, Empty, Flex, Grid, Skeleton, Spin } from "antd";
 import i18next from "i18next";
-import type { ReactNode } from "react";
+import type { ReactElement, ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Failure } from "../api/failure";
 
@@ -26,6 +26,8 @@ export function describe(error: unknown): { title: string; advice: string | null
 export function FailurePanel({ failure, onRetry }: { failure: unknown; onRetry?: () => void }) {
   const { t } = useTranslation();
   const { title, advice, details } = describe(failure);
+  const isWide = Grid.useBreakpoint().sm ?? true;
+  const retry = onRetry && <Button onClick={onRetry}>{t("retry")}</Button>;
   return (
     <Alert
       type="error"
@@ -33,16 +35,20 @@ export function FailurePanel({ failure, onRetry }: { failure: unknown; onRetry?:
       role="alert"
       title={title}
       description={
-        advice || details.length > 0 ? (
+        advice || details.length > 0 || (retry && !isWide) ? (
           <>
             {advice}
             {details.map((detail) => (
-              <div key={detail}>{detail}</div>
+              <div key={detail} style={{ overflowWrap: "anywhere" }}>
+                {detail}
+              </div>
             ))}
+            {/* Beside the text there is no room on a phone. */}
+            {retry && !isWide && <div style={{ marginTop: 8 }}>{retry}</div>}
           </>
         ) : undefined
       }
-      action={onRetry && <Button onClick={onRetry}>{t("retry")}</Button>}
+      action={isWide ? retry : undefined}
     />
   );
 }
@@ -89,6 +95,16 @@ export function Loaded<Data>({ query, children }: { query: Query<Data>; children
 /** Properties of a select whose options can't be read: its list says why, and lets the user try again. */
 export function unreadProperties({ error, refetch }: Pick<Query<unknown>, "error" | "refetch">) {
   if (!error) return {};
-  const why = <FailurePanel failure={error} onRetry={() => void refetch()} />;
-  return { status: "error" as const, popupMatchSelectWidth: UNREAD_WIDTH, notFoundContent: why };
+  return {
+    status: "error" as const,
+    popupMatchSelectWidth: UNREAD_WIDTH,
+    // Below the list, which may have nothing but options.
+    notFoundContent: <span />,
+    popupRender: (list: ReactElement) => (
+      <>
+        {list}
+        <FailurePanel failure={error} onRetry={() => void refetch()} />
+      </>
+    ),
+  };
 }
