@@ -8,7 +8,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = resolve(fileURLToPath(import.meta.url), "../../..");
-const TARGET = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "debug");
+/** Folder of the programs of the build. */
+export const PROGRAMS = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "debug");
 export const ADMIN_TOKEN = "console-tests-admin-token-0123456789";
 const READY_MS = 120_000;
 
@@ -20,7 +21,7 @@ const READY_MS = 120_000;
  */
 async function launch(name, args, environment = {}) {
   const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith("AICP_"));
-  const child = spawn(join(TARGET, name), args, {
+  const child = spawn(join(PROGRAMS, name), args, {
     env: { ...Object.fromEntries(inherited), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
