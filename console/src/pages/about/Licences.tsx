@@ -9,9 +9,8 @@ export function Licences() {
     <Card>
       <Part title={t("licences.title")}>
         <Typography.Text>{t("licences.own")}</Typography.Text>
-        <Typography.Text>
-          {t("licences.parts")} <Typography.Link href="/licences.txt">{t("licences.look")}</Typography.Link>
-        </Typography.Text>
+        <Typography.Text>{t("licences.parts")}</Typography.Text>
+        <Typography.Link href="/licences.txt" underline>{t("licences.look")}</Typography.Link>
         <Typography.Text>{t("licences.models")}</Typography.Text>
         <Typography.Text type="secondary">{t("licences.training")}</Typography.Text>
       </Part>
