@@ -118,8 +118,9 @@ test("an archive is dropped, and each of its files has a verdict", async () => {
   await page.getByText("To import: the archive packed.zip").waitFor();
   await page.getByRole("button", { name: "Import", exact: true }).click();
 
-  await rowOf(page, "Barack Obama/same.jpg").getByText("Picture is there already").waitFor();
-  await rowOf(page, "Barack Obama/1.jpg").getByText("New person").waitFor();
+  // Of two equal pictures, which are read at the same time, either may come first.
+  await rowOf(page, "Barack Obama/").getByText("Picture is there already").waitFor();
+  await rowOf(page, "Barack Obama/").getByText("New person").waitFor();
   await rowOf(page, "Joe Biden/wall.bmp").getByText("There is no face in the picture").waitFor();
   await rowOf(page, "Joe Biden/notes.txt").getByText("The picture can't be read").waitFor();
   await rowOf(page, "Barack Obama/broken.jpg").getByText("The picture can't be read").waitFor();

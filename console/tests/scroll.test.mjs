@@ -109,7 +109,13 @@ for (const { view, role, pages } of [
     // The end of what was read is a jump of a page; more is read by itself as it comes near.
     for (let read = PAGE; read < pages * PAGE; read = asked.length * PAGE) {
       const answer = page.waitForResponse(/\/people\?/);
-      await jump(1);
+      let isOver = false;
+      answer.catch(() => {}).finally(() => (isOver = true));
+      // Again in each frame: a page that was read in advance may have moved the end.
+      while (!isOver) {
+        await jump(1);
+        await page.evaluate(() => new Promise(requestAnimationFrame));
+      }
       await answer;
       await check(0, PEOPLE);
     }

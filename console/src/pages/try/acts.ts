@@ -6,8 +6,6 @@ import { type Prepared, prepare } from "./sending";
 /** What is asked of each face that is looked at. */
 const DETAILS: Schema<"Detail">[] = ["landmarks", "quality", "liveness"];
 
-/** Number of libraries whose thresholds are asked for. */
-const MOST_ASKED = 20;
 /** Default of the setting `recognition.threshold`. */
 export const USUAL_THRESHOLD = 0.8;
 
@@ -37,17 +35,17 @@ export async function identify(picture: Blob, search: Search, signal: AbortSigna
     detect(prepared, signal).catch(() => []),
   ]);
   const circumstances = circumstancesOf(started);
-  const found = data?.faces ?? [];
+  const thresholds = data?.thresholds ?? [];
   const { faces, threshold } = search;
-  const libraries = await searchedIn(search.libraries, found, signal);
   return {
     kind: "identify",
     ...circumstances,
     faces,
     picture: prepared.sent,
-    libraries,
+    libraries: searchedIn(search.libraries, thresholds),
     threshold,
-    found,
+    found: data?.faces ?? [],
+    thresholds,
     looks,
     problem,
   };
@@ -93,23 +91,9 @@ async function detect({ base64 }: Prepared, signal: AbortSignal): Promise<Schema
   return faces;
 }
 
-/** Returns the libraries with the thresholds that counted: as the server tells for those in which somebody was found. */
-async function searchedIn(
-  libraries: Schema<"ShownLibrary">[],
-  found: Schema<"IdentifiedFace">[],
-  signal: AbortSignal,
-): Promise<SearchedLibrary[]> {
-  const people = found.flatMap(({ matches, nextBest = [] }) => [...matches, ...nextBest]);
-  const ids = [...new Set([...people.map(({ person }) => person.libraryId), ...libraries.map(({ id }) => id)])];
-  const thresholds = new Map(
-    await Promise.all(
-      ids.slice(0, MOST_ASKED).map(async (id) => {
-        const params = { path: { library: id } };
-        const { threshold } = await dataOf(api.GET("/libraries/{library}/statistics", { params, signal }));
-        return [id, threshold] as const;
-      }),
-    ),
-  );
+/** Returns the libraries with the thresholds that counted, as the server tells; without an answer, as far as they are known. */
+function searchedIn(libraries: Schema<"ShownLibrary">[], inForce: Schema<"ThresholdInForce">[]): SearchedLibrary[] {
+  const thresholds = new Map(inForce.map(({ libraryId, threshold }) => [libraryId, threshold]));
   return libraries.map(({ id, groupId, threshold, topN }) => ({
     id,
     groupId,

@@ -49,7 +49,7 @@ function identify(act: Identification): Exchange {
     ...fields.map(([name, value]) => `-F ${name}=${value}`),
   ];
   const path = isOne ? `/libraries/${only.id}/identify` : "/identify";
-  return exchange(act, path, body, act.problem ?? { faces: act.found }, form);
+  return exchange(act, path, body, act.problem ?? { faces: act.found, thresholds: act.thresholds }, form);
 }
 
 function compare(act: Comparing): Exchange {

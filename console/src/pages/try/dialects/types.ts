@@ -55,6 +55,8 @@ export interface Identification extends Circumstances {
   /** Threshold that the call named, 0 to 1; `null`: those of the libraries. */
   threshold: number | null;
   found: Schema<"IdentifiedFace">[];
+  /** Thresholds in force, as the answer tells them. */
+  thresholds: Schema<"ThresholdInForce">[];
   /** What else is known of the faces of the picture, the largest first; nothing if it could not be found out. */
   looks: Schema<"DetectedFace">[];
   /** Why there is no answer: there is no face in the picture. */
