@@ -9,7 +9,7 @@ use crate::kernel::{BIAS, QUAD};
 /// Largest 8-bit code.
 const MAX_CODE: f32 = 127.0;
 /// Steps of the lower part per step of the upper part.
-pub(crate) const FINE_STEPS: f32 = 65_536.0;
+const FINE_STEPS: f32 = 65_536.0;
 /// Largest lower part.
 const MAX_FINE: f32 = 32_767.0;
 /// Parallel accumulators of a fold.
@@ -17,7 +17,7 @@ const LANES: usize = 16;
 /// Relative margin added to bounds for rounding errors in `f32`.
 const ROUNDING: f32 = 1e-5;
 
-/// Quantised template.
+/// Quantised vector.
 pub(crate) struct Codes {
     /// Upper parts, -127..=127, with [`BIAS`] added; whole quads.
     pub coarse: Vec<u8>,
@@ -102,14 +102,25 @@ fn fold_lanes<T: Copy>(vector: &[T], fold: impl Fn(f32, T) -> f32) -> [f32; LANE
 pub(crate) struct Probe {
     /// Numbers of the vector, padded to whole quads.
     pub numbers: Vec<f32>,
-    /// Codes, -127..=127.
+    /// Codes to scan with, -127..=127: of the vector, or of its head if it is rotated.
     pub codes: Vec<i8>,
     /// Value of one step of the codes.
     pub scale: f32,
     /// Upper bound of the length of the codes times the scale.
     pub codes_length_bound: f32,
-    /// Upper bound of the length of the quantisation error.
+    /// Upper bound of what the codes leave out of a cosine, per length of the template.
     pub left_out: f32,
+    /// Rotated numbers, to search rotated rows.
+    pub rotated: Option<RotatedProbe>,
+}
+
+/// Rotated numbers of a probe.
+pub(crate) struct RotatedProbe {
+    /// The head, padded to whole quads.
+    pub head: Vec<f32>,
+    pub middle: Vec<f32>,
+    /// Upper bounds of the lengths of the head, the middle, the remainder, and the whole.
+    pub lengths: [f32; 4],
 }
 
 impl Probe {
@@ -118,15 +129,53 @@ impl Probe {
         if !norm(vector, |number| number).is_finite() {
             return None;
         }
-        let mut numbers = vector.to_vec();
-        numbers.resize(vector.len().next_multiple_of(QUAD), 0.0);
+        let numbers = padded(vector);
         let scale = scale_of(vector);
         let codes: Vec<i8> = numbers.iter().map(|number| (number / scale).round() as i8).collect();
         let coded: Vec<f32> = codes.iter().map(|&code| f32::from(code) * scale).collect();
         let rest: Vec<f32> = numbers.iter().zip(&coded).map(|(number, coded)| number - coded).collect();
-        let widened = |vector: &[f32]| norm(vector, |number| number) * (1.0 + ROUNDING);
-        Some(Self { scale, codes_length_bound: widened(&coded), left_out: widened(&rest), codes, numbers })
+        let (codes_length_bound, left_out) = (length_bound(&coded), length_bound(&rest));
+        Some(Self { numbers, codes, scale, codes_length_bound, left_out, rotated: None })
     }
+}
+
+/// Returns the vector with zeros up to whole quads.
+pub(crate) fn padded(vector: &[f32]) -> Vec<f32> {
+    let mut numbers = vector.to_vec();
+    numbers.resize(vector.len().next_multiple_of(QUAD), 0.0);
+    numbers
+}
+
+/// Returns an upper bound of the length of a vector.
+pub(crate) fn length_bound(vector: &[f32]) -> f32 {
+    norm(vector, |number| number) * (1.0 + ROUNDING)
+}
+
+/// Returns the numbers that codes stand for. `upper` are the upper parts by quads.
+pub(crate) fn whole<'a>(
+    upper: impl Iterator<Item = &'a [u8]>,
+    fine: &'a [i16],
+    scale: f32,
+) -> impl Iterator<Item = f32> {
+    let step = f64::from(scale) / f64::from(FINE_STEPS);
+    let parts = upper.flatten().zip(fine);
+    parts.map(move |(&upper, &fine)| (f64::from(((i32::from(upper) - BIAS) << 16) + i32::from(fine)) * step) as f32)
+}
+
+/// Returns the dot product of a template and a probe. The result does not depend on where the parts were stored.
+///
+/// `upper` are the template's upper parts by quads.
+pub(crate) fn dot<'a>(upper: impl Iterator<Item = &'a [u8]>, fine: &[i16], scale: f32, probe: &Probe) -> f32 {
+    let fine = fine.as_chunks::<QUAD>().0;
+    let numbers = probe.numbers.as_chunks::<QUAD>().0;
+    let mut sums = [0.0f64; QUAD];
+    for ((upper, fine), numbers) in upper.zip(fine).zip(numbers) {
+        for i in 0..QUAD {
+            let whole = ((i32::from(upper[i]) - BIAS) << 16) + i32::from(fine[i]);
+            sums[i] += f64::from(whole) * f64::from(numbers[i]);
+        }
+    }
+    (sums.iter().sum::<f64>() * (f64::from(scale) / f64::from(FINE_STEPS))) as f32
 }
 
 #[cfg(test)]

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use aicp_types::FaceId;
 use arc_swap::ArcSwap;
 
-use crate::codes::{Codes, Probe};
+use crate::codes::Probe;
+use crate::form::{Form, RotatedForm, Rotation, RowCodes};
 use crate::kernel::{Kernel, Pack, TILE, Test};
-use crate::ranking::Ranking;
+use crate::ranking::Findings;
 use crate::segment::{NEVER, Rows, SEGMENT_ROWS};
-use crate::{Entry, Error, Hit, Query};
+use crate::{Entry, Error, Hit, Query, Result};
 
 /// Templates of a bulk insertion that become visible together.
 const INSERT_BATCH_ROWS: usize = 1024;
@@ -29,30 +30,46 @@ const MOVES_PER_REMOVAL: usize = 2;
 /// Rows at the end that are examined, per row that may be moved.
 const EXAMINED_ROWS_PER_MOVE: usize = 64;
 
+/// Templates that tell whether a rotation pays.
+const SAMPLE_ROWS: usize = 1024;
+/// A gallery that has grown by this factor is judged again.
+const JUDGE_AGAIN_FACTOR: usize = 8;
+/// Searches that are tried while faces disappear.
+const MAX_TRIES: usize = 4;
+
 /// Run of rows behind a lock.
-pub(crate) struct Segment(RwLock<Rows>);
+pub(crate) struct Segment {
+    pub form: Form,
+    rows: RwLock<Rows>,
+}
 
 impl Segment {
+    fn new(form: &Form, rows: Rows) -> Arc<Self> {
+        Arc::new(Self { form: form.clone(), rows: RwLock::new(rows) })
+    }
+
     pub fn read(&self) -> RwLockReadGuard<'_, Rows> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.rows.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Rows> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.rows.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Segments of a gallery, all full but the last.
+/// Segments of a gallery, of one form, all full but the last.
 pub(crate) type Segments = Arc<Vec<Arc<Segment>>>;
 
 /// Templates of one library, for exact search.
 ///
-/// A template takes 3 bytes per dimension plus about 80 bytes. A search sees the gallery as it was when the search
+/// A template takes 3 bytes per dimension plus about 80 bytes; in a large gallery with a rotation that pays, one byte per
+/// coordinate kept, so about 280 bytes. A search sees the gallery as it was when the search
 /// began. Searches and writers lock a few thousand rows at a time, for well under a millisecond. The cost of insertion
 /// and removal does not depend on the size.
 pub struct Gallery {
     dimensions: usize,
     kernel: Kernel,
+    rotation: Option<Rotation>,
     segments: ArcSwap<Vec<Arc<Segment>>>,
     /// Version that new searches see.
     version: AtomicU64,
@@ -64,8 +81,11 @@ pub struct Gallery {
 }
 
 /// State that only writers need.
-#[derive(Default)]
 struct Writer {
+    /// Form of the rows.
+    form: Form,
+    /// Rows from which it is judged whether a rotation pays.
+    judge_at: usize,
     /// Row of each face.
     row_of_face: HashMap<FaceId, usize>,
     /// Number of rows, including free ones.
@@ -88,12 +108,34 @@ impl Gallery {
         Self {
             dimensions,
             kernel,
+            rotation: None,
             segments: ArcSwap::default(),
             version: AtomicU64::new(0),
             live: AtomicUsize::new(0),
             searching: Mutex::default(),
-            writer: Mutex::default(),
+            writer: Mutex::new(Writer {
+                form: Form::Whole,
+                judge_at: usize::MAX,
+                row_of_face: HashMap::new(),
+                rows: 0,
+                removed: VecDeque::new(),
+                free: BTreeSet::new(),
+            }),
         }
+    }
+
+    /// Lets the gallery store rotated heads once it is large, if that pays for its templates. The gallery must be empty.
+    pub fn with_rotation(mut self, rotation: Rotation) -> Self {
+        if rotation.axes.dimensions() == self.dimensions {
+            self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).judge_at = rotation.min_rows;
+            self.rotation = Some(rotation);
+        }
+        self
+    }
+
+    /// Returns whether it stores rotated heads.
+    pub fn is_rotated(&self) -> bool {
+        matches!(self.writer().form, Form::Rotated(_))
     }
 
     /// Returns the number of dimensions of a vector.
@@ -110,7 +152,7 @@ impl Gallery {
     ///
     /// # Errors
     /// [`Error::Dimensions`] or [`Error::NotFinite`] if the vector does not fit.
-    pub fn insert(&self, entry: Entry, vector: &[f32]) -> Result<(), Error> {
+    pub fn insert(&self, entry: Entry, vector: &[f32]) -> Result<()> {
         self.extend(std::iter::once((entry, vector)))
     }
 
@@ -119,37 +161,42 @@ impl Gallery {
     /// # Errors
     /// [`Error::Dimensions`] or [`Error::NotFinite`] at the first vector that does not fit; those before it are
     /// inserted.
-    pub fn extend<V: AsRef<[f32]>>(&self, templates: impl IntoIterator<Item = (Entry, V)>) -> Result<(), Error> {
+    pub fn extend<V: AsRef<[f32]>>(&self, templates: impl IntoIterator<Item = (Entry, V)>) -> Result<()> {
         let mut templates = templates.into_iter();
         loop {
-            // The slow part, quantisation, runs without the writer lock.
-            let mut coded = Vec::new();
             let mut outcome = Ok(());
+            let mut batch: Vec<(Entry, V)> = Vec::new();
             for (entry, vector) in templates.by_ref().take(INSERT_BATCH_ROWS) {
-                match self.codes(vector.as_ref()) {
-                    Ok(codes) => coded.push((entry, codes)),
-                    Err(e) => {
-                        outcome = Err(e);
-                        break;
-                    }
+                if let Err(e) = self.check(vector.as_ref()) {
+                    outcome = Err(e);
+                    break;
                 }
+                batch.push((entry, vector));
             }
-            let is_last = coded.len() < INSERT_BATCH_ROWS;
-            if !coded.is_empty() {
-                self.change(|change| coded.iter().for_each(|(entry, codes)| change.insert_row(*entry, codes)));
+            let is_last = batch.len() < INSERT_BATCH_ROWS;
+            let vectors: Vec<&[f32]> = batch.iter().map(|(_, vector)| vector.as_ref()).collect();
+            // The slow part, rotation and quantisation, runs without the writer lock.
+            let form = self.writer().form.clone();
+            let mut codes = form.codes(&vectors);
+            if codes.len() < vectors.len() {
+                outcome = Err(Error::NotFinite);
             }
-            if is_last {
+            if !codes.is_empty() {
+                self.change(|change| {
+                    if !change.writer.form.is(&form) {
+                        codes = change.writer.form.codes(&vectors);
+                    }
+                    batch.iter().zip(&codes).for_each(|((entry, _), codes)| change.insert_row(*entry, codes));
+                    change.rotate_if_large();
+                });
+            }
+            if is_last || outcome.is_err() {
                 return outcome;
             }
         }
     }
 
-    fn codes(&self, vector: &[f32]) -> Result<Codes, Error> {
-        self.check(vector)?;
-        Codes::of(vector).ok_or(Error::NotFinite)
-    }
-
-    fn check(&self, vector: &[f32]) -> Result<(), Error> {
+    fn check(&self, vector: &[f32]) -> Result<()> {
         if vector.len() == self.dimensions {
             Ok(())
         } else {
@@ -191,7 +238,7 @@ impl Gallery {
     ///
     /// # Errors
     /// [`Error::Dimensions`] or [`Error::NotFinite`] if the probe does not fit.
-    pub fn search(&self, probe: &[f32], query: &Query<'_>) -> Result<Vec<Hit>, Error> {
+    pub fn search(&self, probe: &[f32], query: &Query<'_>) -> Result<Vec<Hit>> {
         Ok(self.search_many(&[probe], query)?.pop().unwrap_or_default())
     }
 
@@ -200,28 +247,64 @@ impl Gallery {
     ///
     /// # Errors
     /// As [`Gallery::search`]; no search is made then.
-    pub fn search_many(&self, probes: &[&[f32]], query: &Query<'_>) -> Result<Vec<Vec<Hit>>, Error> {
-        let probes: Vec<Probe> = probes.iter().map(|vector| self.probe(vector)).collect::<Result<_, _>>()?;
-        let rankings: Vec<Ranking> = probes.iter().map(|_| Ranking::new(query.top_n, query.above)).collect();
-        let view = self.view();
-        let pack = Pack::new(&probes.iter().map(|probe| probe.codes.as_slice()).collect::<Vec<_>>());
-        let rankings: Vec<RefCell<Ranking>> = rankings.into_iter().map(RefCell::new).collect();
-        let probes: Vec<&Probe> = probes.iter().collect();
-        let floor = |probe: usize| rankings[probe].borrow().floor();
-        let mut scratch = Scratch::default();
-        for segment in view.segments.iter() {
-            compare_rows(segment, self.kernel, &pack, &probes, floor, &mut scratch, |rows, probe, row| {
-                let mut ranking = rankings[probe].borrow_mut();
-                rank_row(rows, row, probes[probe], view.version, query.filter, &mut ranking);
-            });
+    pub fn search_many(&self, probes: &[&[f32]], query: &Query<'_>) -> Result<Vec<Vec<Hit>>> {
+        let mut found: Vec<Option<Vec<Hit>>> = vec![None; probes.len()];
+        for tries_left in (0..MAX_TRIES).rev() {
+            let open: Vec<usize> = (0..probes.len()).filter(|&probe| found[probe].is_none()).collect();
+            if open.is_empty() {
+                break;
+            }
+            let some: Vec<&[f32]> = open.iter().map(|&probe| probes[probe]).collect();
+            for (probe, hits) in open.into_iter().zip(self.try_search(&some, query, tries_left == 0)?) {
+                found[probe] = hits;
+            }
         }
-        Ok(rankings.into_iter().map(|ranking| ranking.into_inner().into_hits()).collect())
+        Ok(found.into_iter().map(Option::unwrap_or_default).collect())
     }
 
-    /// Quantises a vector as a probe.
-    pub(crate) fn probe(&self, vector: &[f32]) -> Result<Probe, Error> {
+    /// Searches for several probes; `None` for those that must be searched again, because a face disappeared. On the last
+    /// try, such faces are just left out.
+    fn try_search(&self, probes: &[&[f32]], query: &Query<'_>, is_last: bool) -> Result<Vec<Option<Vec<Hit>>>> {
+        let view = self.view();
+        let form = view.form();
+        let probes: Vec<Probe> = probes.iter().map(|vector| self.probe(&form, vector)).collect::<Result<_>>()?;
+        let pack = Pack::new(&probes.iter().map(|probe| probe.codes.as_slice()).collect::<Vec<_>>());
+        let findings: Vec<RefCell<Findings>> =
+            probes.iter().map(|_| RefCell::new(Findings::new(query.top_n, query.above))).collect();
+        let by_number: Vec<&Probe> = probes.iter().collect();
+        let floor = |probe: usize| findings[probe].borrow().floor();
+        let mut scratch = Scratch::default();
+        for segment in view.segments.iter() {
+            compare_rows(segment, self.kernel, &pack, &by_number, floor, &mut scratch, |rows, probe, row| {
+                let mut findings = findings[probe].borrow_mut();
+                offer_row(rows, row, by_number[probe], view.version, query.filter, &mut findings);
+            });
+        }
+        let found = findings.into_iter().zip(&probes);
+        found.map(|(findings, probe)| self.finish(&form, probe, findings.into_inner(), is_last)).collect()
+    }
+
+    /// Returns the people found by a search of rows of this form; see [`Gallery::try_search`].
+    pub(crate) fn finish(
+        &self,
+        form: &Form,
+        probe: &Probe,
+        findings: Findings,
+        is_last: bool,
+    ) -> Result<Option<Vec<Hit>>> {
+        match form {
+            Form::Whole => Ok(Some(findings.into_hits())),
+            Form::Rotated(form) => {
+                let verified = findings.verified(probe, self.dimensions, form.source.as_ref())?;
+                Ok((verified.is_whole || is_last).then_some(verified.hits))
+            }
+        }
+    }
+
+    /// Quantises a vector as a probe for rows of this form.
+    pub(crate) fn probe(&self, form: &Form, vector: &[f32]) -> Result<Probe> {
         self.check(vector)?;
-        Probe::of(vector).ok_or(Error::NotFinite)
+        form.probe(vector).ok_or(Error::NotFinite)
     }
 
     /// Returns a snapshot of the gallery as it is now.
@@ -231,11 +314,17 @@ impl Gallery {
     }
 
     /// Registers a search and returns the version it sees.
-    pub(crate) fn begin(&self) -> u64 {
+    fn begin(&self) -> u64 {
         let mut searching = self.searching();
         // Read under the lock, so that no writer finds the version unused before it is registered.
         let version = self.version.load(Ordering::Acquire);
         *searching.entry(version).or_default() += 1;
+        version
+    }
+
+    /// Registers another search of a version that is searched already, and returns the version.
+    pub(crate) fn begin_at(&self, version: u64) -> u64 {
+        *self.searching().entry(version).or_default() += 1;
         version
     }
 
@@ -250,8 +339,8 @@ impl Gallery {
         }
     }
 
-    pub(crate) fn segments(&self) -> Segments {
-        self.segments.load_full()
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn searching(&self) -> MutexGuard<'_, BTreeMap<u64, usize>> {
@@ -260,7 +349,7 @@ impl Gallery {
 
     /// Lets `make` change rows, then publishes the changes as a new version.
     fn change(&self, make: impl FnOnce(&mut Change<'_>)) {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.writer();
         let now = self.version.load(Ordering::Acquire);
         let oldest = self.searching().first_key_value().map_or(now, |(&oldest, _)| oldest);
         let segments = self.segments.load_full();
@@ -312,23 +401,20 @@ pub(crate) fn compare_rows(
     }
 }
 
-/// Offers a row to a ranking if the search sees it, it passes the filter, and it would be ranked.
-pub(crate) fn rank_row(
+/// Offers a row to the findings of a search if the search sees it and it passes the filter.
+pub(crate) fn offer_row(
     rows: &Rows,
     row: usize,
     probe: &Probe,
     version: u64,
     filter: Option<&(dyn Fn(&Entry) -> bool + Sync)>,
-    ranking: &mut Ranking,
+    findings: &mut Findings,
 ) {
     let life = rows.life(row);
     if !life.is_visible_at(version) || !filter.is_none_or(|passes| passes(&life.entry)) {
         return;
     }
-    let cosine = rows.cosine(probe, row);
-    if ranking.admits(cosine, life.entry.face) {
-        ranking.offer(Hit { entry: life.entry, cosine });
-    }
+    findings.offer(life.entry, rows.score(probe, row));
 }
 
 /// Snapshot of a gallery; its rows are not reused until it is dropped.
@@ -336,6 +422,18 @@ pub(crate) struct View<'a> {
     gallery: &'a Gallery,
     pub version: u64,
     pub segments: Segments,
+}
+
+impl View<'_> {
+    /// Returns the form of the rows.
+    pub fn form(&self) -> Form {
+        form_of(&self.segments)
+    }
+}
+
+/// Returns the form of the rows of segments.
+pub(crate) fn form_of(segments: &Segments) -> Form {
+    segments.first().map_or(Form::Whole, |segment| segment.form.clone())
 }
 
 impl Drop for View<'_> {
@@ -366,7 +464,7 @@ impl Change<'_> {
         self.gallery.segments.store(Arc::clone(&self.segments));
     }
 
-    fn insert_row(&mut self, entry: Entry, codes: &Codes) {
+    fn insert_row(&mut self, entry: Entry, codes: &RowCodes) {
         self.remove_row(entry.face);
         let row = self.free_row();
         self.segment(row).write().write(row % SEGMENT_ROWS, codes, entry, self.version);
@@ -391,12 +489,34 @@ impl Change<'_> {
         }
         let row = self.writer.rows;
         if row == self.segments.len() * SEGMENT_ROWS {
-            let new = Arc::new(Segment(RwLock::new(Rows::new(self.gallery.dimensions))));
+            let form = &self.writer.form;
+            let new = Segment::new(form, Rows::new(form, self.gallery.dimensions));
             self.resegment(|segments| segments.push(new));
         }
         self.segment(row).write().push_free(row >= SEGMENT_ROWS);
         self.writer.rows += 1;
         row
+    }
+
+    /// Changes all rows to rotated heads once there are many, if that pays for their templates.
+    fn rotate_if_large(&mut self) {
+        let Some(rotation) = &self.gallery.rotation else { return };
+        if self.writer.rows < self.writer.judge_at || matches!(self.writer.form, Form::Rotated(_)) {
+            return;
+        }
+        self.writer.judge_at = self.writer.rows.saturating_mul(JUDGE_AGAIN_FACTOR);
+        let step = self.writer.rows.div_ceil(SAMPLE_ROWS).max(1);
+        let rows = (0..self.writer.rows).step_by(step);
+        let dimensions = self.gallery.dimensions;
+        let sample: Option<Vec<Vec<f32>>> =
+            rows.map(|row| self.segment(row).read().vector(row % SEGMENT_ROWS, dimensions)).collect();
+        let Some(form) = sample.and_then(|sample| RotatedForm::choose(rotation, &sample)) else { return };
+        let form = Form::Rotated(Arc::new(form));
+        let rotated: Option<Vec<_>> =
+            self.segments.iter().map(|segment| segment.read().in_form(&form, dimensions)).collect();
+        let Some(rotated) = rotated else { return };
+        self.resegment(|segments| *segments = rotated.into_iter().map(|rows| Segment::new(&form, rows)).collect());
+        self.writer.form = form;
     }
 
     /// Frees the rows that no search can see any more: those removed by the version of the oldest search or before.

@@ -8,8 +8,9 @@
 //! the largest contribution of the remaining bits. Only these few are compared in full. So the search is exact, but
 //! reads a quarter of the memory of single-precision numbers.
 
-use aicp_types::{FaceId, LibraryId, PersonId};
+mod axes;
 mod codes;
+mod form;
 mod gallery;
 mod kernel;
 mod multi_gallery;
@@ -20,12 +21,16 @@ mod segment;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use aicp_types::{FaceId, LibraryId, PersonId};
+
+pub use axes::{Axes, AxesError};
+pub use form::{Rotation, TemplateSource};
 pub use gallery::Gallery;
 pub use kernel::Kernel;
 pub use scanner::{Filter, Scanner, Search, SearchAll};
 
-/// Reason why a template or probe was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Reason why a template or probe was refused, or a search failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The vector has a different number of dimensions than the gallery.
     #[error("a vector of {found} dimensions in a gallery of {expected}")]
@@ -38,7 +43,13 @@ pub enum Error {
     /// The vector has no finite length.
     #[error("a vector without a finite length")]
     NotFinite,
+    /// The full templates of a large gallery can't be read.
+    #[error("templates can't be read: {0}")]
+    Source(String),
 }
+
+/// Result type of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Person and face of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,13 +82,14 @@ pub struct Query<'a> {
 /// Galleries by library.
 pub struct Galleries {
     dimensions: usize,
+    rotation: Option<Rotation>,
     by_library: RwLock<HashMap<LibraryId, Arc<Gallery>>>,
 }
 
 impl Galleries {
-    /// Creates an empty set of galleries of this many dimensions.
-    pub fn new(dimensions: usize) -> Self {
-        Self { dimensions, by_library: RwLock::new(HashMap::new()) }
+    /// Creates an empty set of galleries of this many dimensions. With a rotation, large ones store rotated heads.
+    pub fn new(dimensions: usize, rotation: Option<Rotation>) -> Self {
+        Self { dimensions, rotation, by_library: RwLock::new(HashMap::new()) }
     }
 
     /// Returns the gallery of a library, if one was opened.
@@ -91,7 +103,14 @@ impl Galleries {
             return gallery;
         }
         let mut galleries = self.by_library.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(galleries.entry(library).or_insert_with(|| Arc::new(Gallery::new(self.dimensions))))
+        let new = || {
+            let gallery = Gallery::new(self.dimensions);
+            Arc::new(match &self.rotation {
+                Some(rotation) => gallery.with_rotation(rotation.clone()),
+                None => gallery,
+            })
+        };
+        Arc::clone(galleries.entry(library).or_insert_with(new))
     }
 
     /// Removes the gallery of a library.

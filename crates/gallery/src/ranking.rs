@@ -2,10 +2,101 @@
 
 use std::cmp::Ordering;
 
-use crate::Hit;
 use aicp_types::FaceId;
 
-pub(crate) struct Ranking {
+use crate::codes::{Probe, dot};
+use crate::form::{TemplateSource, full};
+use crate::kernel::QUAD;
+use crate::segment::Score;
+use crate::{Entry, Hit, Result};
+
+/// Templates read at a time to compare them in full.
+const MIN_READ: usize = 8;
+const MAX_READ: usize = 256;
+/// Faces on a shortlist before those that can't be ranked any more are removed from it.
+const LONG_SHORTLIST: usize = 1024;
+
+/// What a search has found so far.
+pub(crate) struct Findings {
+    /// People by the least that their cosines can be.
+    ranking: Ranking,
+    /// Faces whose cosines are not known exactly, with the most that these can be.
+    shortlist: Vec<(f32, Entry)>,
+    /// Length of the shortlist at which it is shortened.
+    limit: usize,
+}
+
+/// Findings that were compared in full.
+pub(crate) struct Verified {
+    /// People, the best first.
+    pub hits: Vec<Hit>,
+    /// Whether no face was gone that might be one of them: another may be in its place.
+    pub is_whole: bool,
+}
+
+impl Findings {
+    pub fn new(top_n: usize, above: f32) -> Self {
+        Self { ranking: Ranking::new(top_n, above), shortlist: Vec::new(), limit: LONG_SHORTLIST }
+    }
+
+    /// Returns the cosine below which no face can be ranked.
+    pub fn floor(&self) -> f32 {
+        self.ranking.floor()
+    }
+
+    /// Adds a face if it may be ranked.
+    pub fn offer(&mut self, entry: Entry, score: Score) {
+        let least = match score {
+            Score::Exact(cosine) => cosine,
+            Score::Between { most, .. } if self.ranking.top_n == 0 || most < self.ranking.floor() => return,
+            Score::Between { least, most } => {
+                self.shortlist.push((most, entry));
+                least
+            }
+        };
+        if self.ranking.admits(least, entry.face) {
+            self.ranking.offer(Hit { entry, cosine: least });
+        }
+        if self.shortlist.len() >= self.limit {
+            let floor = self.ranking.floor();
+            self.shortlist.retain(|(most, _)| *most >= floor);
+            self.limit = LONG_SHORTLIST.max(self.shortlist.len() * 2);
+        }
+    }
+
+    /// Returns the people found, the best first.
+    pub fn into_hits(self) -> Vec<Hit> {
+        self.ranking.hits
+    }
+
+    /// Compares the faces of the shortlist in full.
+    pub fn verified(mut self, probe: &Probe, dimensions: usize, source: &dyn TemplateSource) -> Result<Verified> {
+        self.shortlist.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.face.cmp(&b.1.face)));
+        let mut ranking = Ranking::new(self.ranking.top_n, self.ranking.above);
+        let mut is_whole = true;
+        for some in self.shortlist.chunks(ranking.top_n.clamp(MIN_READ, MAX_READ)) {
+            let floor = ranking.floor();
+            if some.first().is_none_or(|(most, _)| *most < floor) {
+                break;
+            }
+            let faces: Vec<FaceId> = some.iter().map(|(_, entry)| entry.face).collect();
+            for (template, (_, entry)) in full(source, &faces, dimensions)?.into_iter().zip(some) {
+                let Some(codes) = template else {
+                    is_whole = false;
+                    continue;
+                };
+                let upper = codes.coarse.as_chunks::<QUAD>().0.iter().map(|quad| &quad[..]);
+                let cosine = dot(upper, &codes.fine, codes.scale, probe);
+                if ranking.admits(cosine, entry.face) {
+                    ranking.offer(Hit { entry: *entry, cosine });
+                }
+            }
+        }
+        Ok(Verified { hits: ranking.hits, is_whole })
+    }
+}
+
+struct Ranking {
     top_n: usize,
     above: f32,
     /// Best first.
@@ -48,10 +139,6 @@ impl Ranking {
             Some(worst) if self.hits.len() >= self.top_n => self.above.max(worst.cosine),
             _ => self.above,
         }
-    }
-
-    pub fn into_hits(self) -> Vec<Hit> {
-        self.hits
     }
 }
 

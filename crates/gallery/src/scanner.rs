@@ -13,12 +13,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::codes::Probe;
-use crate::gallery::{Gallery, Scratch, Segment, Segments, compare_rows, rank_row};
+use crate::gallery::{Gallery, Scratch, Segment, Segments, compare_rows, form_of, offer_row};
 use crate::kernel::Pack;
 use crate::multi_gallery::{Chunk, Chunks, Probes, ResultCollector};
-use crate::ranking::Ranking;
+use crate::ranking::Findings;
 use crate::segment::{Rows, SEGMENT_ROWS};
-use crate::{Entry, Error, Hit, Query};
+use crate::{Entry, Hit, Query, Result};
 
 /// Largest gallery, in rows, that the calling thread searches itself: waking a thread would take about as long.
 const MAX_INLINE_ROWS: usize = SEGMENT_ROWS;
@@ -27,7 +27,7 @@ const MAX_INLINE_ROWS: usize = SEGMENT_ROWS;
 pub type Filter = Arc<dyn Fn(&Entry) -> bool + Send + Sync>;
 
 /// Callback that receives the people found.
-type Answer = Box<dyn FnOnce(Vec<Hit>) + Send>;
+type Answer = Box<dyn FnOnce(Result<Vec<Hit>>) + Send>;
 
 /// Parameters of a search by the threads.
 pub struct Search {
@@ -39,6 +39,20 @@ pub struct Search {
     pub above: f32,
     /// Only entries for which this returns true match.
     pub filter: Option<Filter>,
+}
+
+/// What a search by the threads may find.
+#[derive(Clone)]
+pub(crate) struct Limits {
+    pub top_n: usize,
+    pub above: f32,
+    pub filter: Option<Filter>,
+}
+
+impl Limits {
+    pub fn filter(&self) -> Option<&(dyn Fn(&Entry) -> bool + Sync)> {
+        self.filter.as_deref().map(|filter| filter as &(dyn Fn(&Entry) -> bool + Sync))
+    }
 }
 
 /// Parameters of a search of many galleries by the threads.
@@ -101,10 +115,11 @@ struct Task {
     gallery: Arc<Gallery>,
     version: u64,
     segments: Segments,
-    probe: Arc<Probe>,
-    filter: Option<Filter>,
-    ranking: Mutex<Ranking>,
-    /// Latest value of [`Ranking::floor`], as bits; it only rises.
+    probe: Probe,
+    limits: Limits,
+    /// `None` once the filter has panicked, or the search has ended.
+    findings: Mutex<Option<Findings>>,
+    /// Latest value of [`Findings::floor`], as bits; it only rises.
     floor: AtomicU32,
     /// Number of segments still to be searched.
     left: AtomicUsize,
@@ -151,17 +166,15 @@ impl Scanner {
         &self,
         gallery: &Arc<Gallery>,
         search: Search,
-        answer: impl FnOnce(Vec<Hit>) + Send + 'static,
-    ) -> Result<(), Error> {
+        answer: impl FnOnce(Result<Vec<Hit>>) + Send + 'static,
+    ) -> Result<()> {
         let Search { probe, top_n, above, filter } = search;
         if gallery.rows() <= MAX_INLINE_ROWS {
             let filter = filter.as_deref().map(|filter| filter as &(dyn Fn(&Entry) -> bool + Sync));
-            answer(gallery.search(&probe, &Query { top_n, above, filter })?);
+            answer(Ok(gallery.search(&probe, &Query { top_n, above, filter })?));
             return Ok(());
         }
-        let probe = Arc::new(gallery.probe(&probe)?);
-        self.begin(gallery, probe, Ranking::new(top_n, above), filter, Box::new(answer));
-        Ok(())
+        self.begin(gallery, &probe, Limits { top_n, above, filter }, Box::new(answer))
     }
 
     /// Searches many galleries together and calls `answer` with the best people of all of them, for each probe in
@@ -176,22 +189,21 @@ impl Scanner {
         &self,
         galleries: Vec<Arc<Gallery>>,
         search: SearchAll,
-        answer: impl FnOnce(Vec<Vec<Hit>>) + Send + 'static,
-    ) -> Result<(), Error> {
+        answer: impl FnOnce(Result<Vec<Vec<Hit>>>) + Send + 'static,
+    ) -> Result<()> {
         let SearchAll { probes, top_n, above, filter } = search;
         let Some(first) = galleries.first() else {
-            answer(vec![Vec::new(); probes.len()]);
+            answer(Ok(vec![Vec::new(); probes.len()]));
             return Ok(());
         };
-        let kernel = first.kernel();
-        let encoded: Result<_, _> = probes.iter().map(|probe| first.probe(probe).map(Arc::new)).collect();
-        let probes = Arc::new(Probes::new(kernel, encoded?, top_n, above, filter));
+        let limits = Limits { top_n, above, filter };
+        let probes = Arc::new(Probes::new(first, probes, limits)?);
         let (small, large): (Vec<_>, Vec<_>) =
             galleries.into_iter().partition(|gallery| gallery.rows() <= MAX_INLINE_ROWS);
-        let chunks = Chunks::new(small, probes.probes.len());
-        let parts = chunks.len() + large.len() * probes.probes.len();
+        let chunks = Chunks::new(small, probes.len());
+        let parts = chunks.len() + large.len() * probes.len();
         // The extra part keeps the answer back until all parts are queued.
-        let gathered = Arc::new(ResultCollector::new(probes.probes.len(), top_n, parts + 1, answer));
+        let gathered = Arc::new(ResultCollector::new(probes.len(), top_n, parts + 1, answer));
         let is_cheap = chunks.is_cheap();
         let chunks: VecDeque<Chunk> = chunks.of(&probes, &gathered).collect();
         if is_cheap {
@@ -200,14 +212,13 @@ impl Scanner {
             self.shared.put(QueuedWork::Chunks(chunks));
         }
         for gallery in &large {
-            for (number, probe) in probes.probes.iter().enumerate() {
+            for (number, vector) in probes.vectors.iter().enumerate() {
                 let gathered = Arc::clone(&gathered);
                 let answer = move |hits| {
                     gathered.add(number, hits);
                     gathered.done();
                 };
-                let ranking = Ranking::new(top_n, above);
-                self.begin(gallery, Arc::clone(probe), ranking, probes.filter.clone(), Box::new(answer));
+                self.begin(gallery, vector, probes.limits.clone(), Box::new(answer))?;
             }
         }
         gathered.done();
@@ -215,26 +226,20 @@ impl Scanner {
     }
 
     /// Starts the search for one probe in one gallery.
-    fn begin(
-        &self,
-        gallery: &Arc<Gallery>,
-        probe: Arc<Probe>,
-        ranking: Ranking,
-        filter: Option<Filter>,
-        answer: Answer,
-    ) {
-        let version = gallery.begin();
-        let segments = gallery.segments();
+    fn begin(&self, gallery: &Arc<Gallery>, probe: &[f32], limits: Limits, answer: Answer) -> Result<()> {
+        let view = gallery.view();
+        let probe = gallery.probe(&view.form(), probe)?;
+        let findings = Findings::new(limits.top_n, limits.above);
         let task = Arc::new(Task {
             number: self.shared.numbers.fetch_add(1, Ordering::Relaxed),
             gallery: Arc::clone(gallery),
-            version,
-            left: AtomicUsize::new(segments.len()),
-            segments,
+            version: gallery.begin_at(view.version),
+            left: AtomicUsize::new(view.segments.len()),
+            segments: Arc::clone(&view.segments),
             probe,
-            filter,
-            floor: AtomicU32::new(ranking.floor().to_bits()),
-            ranking: Mutex::new(ranking),
+            limits,
+            floor: AtomicU32::new(findings.floor().to_bits()),
+            findings: Mutex::new(Some(findings)),
             answer: Mutex::new(Some(answer)),
         });
         if task.segments.is_empty() {
@@ -242,6 +247,7 @@ impl Scanner {
         } else {
             self.shared.begin(task);
         }
+        Ok(())
     }
 }
 
@@ -377,35 +383,47 @@ impl Round {
 }
 
 impl Task {
-    /// Compares a row in full and offers it to the ranking.
+    /// Offers a row to the findings.
     fn look(&self, rows: &Rows, row: usize) {
-        let filter = self.filter.as_deref().map(|filter| filter as &(dyn Fn(&Entry) -> bool + Sync));
-        let mut ranking = self.ranking();
-        let look = || rank_row(rows, row, &self.probe, self.version, filter, &mut ranking);
+        let mut findings = self.findings();
+        let Some(found) = findings.as_mut() else { return };
+        let look = || offer_row(rows, row, &self.probe, self.version, self.limits.filter(), found);
         if catch_unwind(AssertUnwindSafe(look)).is_err() {
-            // The filter panicked. Dropping the callback tells the caller; the new ranking admits nothing more.
+            // The filter panicked. Dropping the callback tells the caller; no other row is looked at.
             drop(self.answer().take());
-            *ranking = Ranking::new(0, f32::INFINITY);
+            *findings = None;
         }
-        // Stored under the lock of the ranking, so that it only rises.
-        self.floor.store(ranking.floor().to_bits(), Ordering::Relaxed);
+        // Stored under the lock of the findings, so that it only rises.
+        let floor = findings.as_ref().map_or(f32::INFINITY, Findings::floor);
+        self.floor.store(floor.to_bits(), Ordering::Relaxed);
     }
 
     /// Calls the callback with the result.
     fn done(&self) {
-        let answer = self.answer().take();
-        let hits = std::mem::replace(&mut *self.ranking(), Ranking::new(0, 0.0)).into_hits();
-        if let Some(answer) = answer {
-            answer(hits);
+        let (answer, findings) = (self.answer().take(), self.findings().take());
+        if let (Some(answer), Some(findings)) = (answer, findings) {
+            answer(self.finish(findings));
         }
+    }
+
+    fn finish(&self, findings: Findings) -> Result<Vec<Hit>> {
+        if let Some(hits) = self.gallery.finish(&form_of(&self.segments), &self.probe, findings, false)? {
+            return Ok(hits);
+        }
+        // A face disappeared while it was searched.
+        let Limits { top_n, above, .. } = self.limits;
+        self.gallery.search(
+            &self.probe.numbers[..self.gallery.dimensions()],
+            &Query { top_n, above, filter: self.limits.filter() },
+        )
     }
 
     fn answer(&self) -> MutexGuard<'_, Option<Answer>> {
         self.answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ranking(&self) -> MutexGuard<'_, Ranking> {
-        self.ranking.lock().unwrap_or_else(PoisonError::into_inner)
+    fn findings(&self) -> MutexGuard<'_, Option<Findings>> {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -427,7 +445,7 @@ impl WorkerBuffers {
             self.packed = tasks.iter().map(|task| task.number).collect();
             self.pack = Pack::new(&tasks.iter().map(|task| task.probe.codes.as_slice()).collect::<Vec<_>>());
         }
-        let probes: Vec<&Probe> = tasks.iter().map(|task| task.probe.as_ref()).collect();
+        let probes: Vec<&Probe> = tasks.iter().map(|task| &task.probe).collect();
         let floor = |task: usize| f32::from_bits(tasks[task].floor.load(Ordering::Relaxed));
         let look = |rows: &Rows, task: usize, row: usize| tasks[task].look(rows, row);
         compare_rows(&slice.segment, first.gallery.kernel(), &self.pack, &probes, floor, &mut self.scratch, look);

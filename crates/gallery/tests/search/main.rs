@@ -1,5 +1,7 @@
 //! Compares a gallery with a list that is scanned and sorted in full.
 
+mod rotated;
+
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -159,7 +161,7 @@ fn readers_see_whole_changes_while_writers_work() {
 
 #[test]
 fn libraries_are_apart() {
-    let galleries = Galleries::new(DIMENSIONS);
+    let galleries = Galleries::new(DIMENSIONS, None);
     galleries.open(LibraryId::new(1)).insert(entry(1, 1), &vector(1)).expect("fits");
     galleries.open(LibraryId::new(2)).insert(entry(2, 2), &vector(2)).expect("fits");
     assert_eq!(galleries.len(), 2);
@@ -253,7 +255,7 @@ fn threads_answer_as_one_does() {
     let mut count = 0;
     for (number, top_n, of, hits) in answers {
         let query = Query { top_n, above: f32::NEG_INFINITY, filter: None };
-        assert_eq!(hits, of.search(&templates[number * 97].1, &query).expect("fits"));
+        assert_eq!(hits, of.search(&templates[number * 97].1, &query));
         count += 1;
     }
     assert_eq!(count, 2 * templates.len().div_ceil(97));
@@ -268,7 +270,7 @@ fn threads_heed_filter_and_threshold() {
     let filter: aicp_gallery::Filter = Arc::new(|entry| entry.face.get() % 2 == 1);
     let search = Search { filter: Some(filter), above: 0.1, ..wanted(&templates[600].1, 50) };
     scanner(2).search(&gallery, search, move |hits| drop(answer.send(hits))).expect("fits");
-    let hits = answers.recv().expect("an answer");
+    let hits = answers.recv().expect("an answer").expect("found");
     let truth = naive(&templates, &templates[600].1, 50, 0.1, true);
     assert_eq!(hits.iter().map(|hit| hit.entry).collect::<Vec<_>>(), truth.iter().map(|t| t.0).collect::<Vec<_>>());
     assert!(hits.len() > 1 && hits.iter().all(|hit| hit.entry.face.get() % 2 == 1));
@@ -287,7 +289,10 @@ fn a_filter_that_panics_ends_its_own_search_alone() {
     assert!(answers.recv().is_err());
     let (answer, answers) = mpsc::channel();
     scanner.search(&gallery, wanted(&probe, 1), move |hits| drop(answer.send(hits))).expect("fits");
-    assert_eq!(answers.recv().expect("an answer").first().map(|hit| hit.entry.face), Some(FaceId::new(0)));
+    assert_eq!(
+        answers.recv().expect("an answer").expect("found").first().map(|hit| hit.entry.face),
+        Some(FaceId::new(0))
+    );
 }
 
 type Templates = Vec<(Entry, Vec<f32>)>;
@@ -321,7 +326,7 @@ fn many_galleries_are_searched_as_one() {
             let (answer, answers) = mpsc::channel();
             let search = wanted_all(probes.clone(), top_n);
             scanner.search_all(galleries.clone(), search, move |found| drop(answer.send(found))).expect("fits");
-            let found = answers.recv().expect("an answer");
+            let found = answers.recv().expect("an answer").expect("found");
             assert_eq!(found.len(), probes.len());
             for (hits, probe) in found.iter().zip(&probes) {
                 let truth = naive(&templates, probe, top_n, f32::NEG_INFINITY, false);
@@ -341,7 +346,7 @@ fn many_galleries_heed_filter_and_threshold_and_a_fault_ends_that_search_alone()
     let (answer, answers) = mpsc::channel();
     let search = SearchAll { filter: Some(filter), above: 0.1, ..wanted_all(vec![probe.clone()], 50) };
     scanner.search_all(galleries.clone(), search, move |found| drop(answer.send(found))).expect("fits");
-    let hits = answers.recv().expect("an answer").remove(0);
+    let hits = answers.recv().expect("an answer").expect("found").remove(0);
     let truth = naive(&templates, &probe, 50, 0.1, true);
     assert_eq!(hits.iter().map(|hit| hit.entry).collect::<Vec<_>>(), truth.iter().map(|t| t.0).collect::<Vec<_>>());
     assert!(hits.len() > 1);
@@ -359,7 +364,7 @@ fn many_galleries_heed_filter_and_threshold_and_a_fault_ends_that_search_alone()
     assert!(answers.recv().is_err());
     let (answer, answers) = mpsc::channel();
     scanner.search_all(galleries, wanted_all(vec![probe], 1), move |found| drop(answer.send(found))).expect("fits");
-    assert_eq!(answers.recv().expect("an answer")[0][0].entry, templates[600].0);
+    assert_eq!(answers.recv().expect("an answer").expect("found")[0][0].entry, templates[600].0);
 }
 
 /// Every search finds a face exactly once while threads search and the face is moved and replaced.
@@ -396,7 +401,7 @@ fn nobody_is_missed_while_rows_come_and_go() {
         }
         drop(answer);
         for (face, hits) in answers {
-            assert_eq!(hits.first().map(|hit| hit.entry.face), Some(face));
+            assert_eq!(hits.expect("found").first().map(|hit| hit.entry.face), Some(face));
         }
         looks += 1;
     }
