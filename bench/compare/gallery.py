@@ -33,11 +33,10 @@ CORE = CORES[-1]
 class Aicp:
     """A gallery of AICP in a process of its own that searches when told."""
 
-    def __init__(self, program, people, probes, pictures, folder):
+    def __init__(self, program, people, probes, options, folder):
         self.process = subprocess.Popen(
             [program, "bench", "gallery", "--people", str(people), "--probes", str(probes), "--writes-per-second", "0"]
-            + (["--pictures", pictures] if pictures else [])
-            + ["--export", folder, "--in-turns", "--json"],
+            + options + ["--export", folder, "--in-turns", "--json"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         line = self.process.stdout.readline()
@@ -235,7 +234,7 @@ def row(each, batch, ours, ours_batch, recall, build_s):
 def compare(arguments, people, makers, alone, batches):
     """Compares at one size; `makers` make the tools from the templates, one group at a time."""
     folder = arguments.scratch / str(people)
-    aicp = Aicp(arguments.aicp, people, arguments.probes, arguments.pictures, folder)
+    aicp = Aicp(arguments.aicp, people, arguments.probes, ["--random"] if arguments.random else [], folder)
     templates = np.memmap(folder / "templates.f32", np.float32, "r").reshape(people, -1)
     probes = np.fromfile(folder / "probes.f32", np.float32).reshape(-1, templates.shape[1])
     nearest = np.fromfile(folder / "nearest.i32", np.int32).reshape(-1, PLACES)
@@ -295,7 +294,7 @@ def postgres_in(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--aicp", type=pathlib.Path, required=True)
-    parser.add_argument("--pictures", help="folder of pictures that templates are made of")
+    parser.add_argument("--random", action="store_true", help="templates of random directions instead of the spectrum of faces")
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("bench/scratch"))
     parser.add_argument("--people", type=int, default=1_000_000, help="templates that are searched exactly")
     parser.add_argument("--indexed", type=int, default=100_000, help="templates that indexes are built of")

@@ -142,7 +142,7 @@ impl World {
             }
         }
         templates.retain(|row, _| state.by_row.contains_key(row));
-        let index = LocalIndex::start(vision.dimensions()).map_err(aicp_backends::Error::from)?;
+        let index = LocalIndex::start(vision.dimensions(), None).map_err(aicp_backends::Error::from)?;
         let engine = Builtin::new(Arc::new(vision), Arc::new(index));
         let rows = templates.into_iter();
         let rows = rows.map(|(face, (library, vector))| TemplateRow {

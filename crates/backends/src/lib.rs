@@ -11,7 +11,9 @@ mod results;
 pub use aicp_engines::{
     BoxError, ClaimLookup, Error as RemoteError, LibraryRef, RemoteEngine, RemoteFace, Target, Write,
 };
-pub use aicp_index::{Index, IndexChange, IndexedFace, LocalIndex};
+pub use aicp_index::{
+    Axes, GalleryError, GalleryResult, Index, IndexChange, IndexedFace, LazyAxes, LocalIndex, Rotation, TemplateSource,
+};
 pub use aicp_vision::{
     Algorithm, Biometrics, Components, Cover, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Liveness,
     Load, Photo, Point, Priority, Quality, RECOGNISABLE, Rect, SeenFace, Similarity, Terms, Unrecognisable,

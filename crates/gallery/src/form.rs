@@ -7,7 +7,7 @@
 //! needs no other test, and a search stays exact. Only the best few are compared in full, with the templates that a
 //! [`TemplateSource`] returns.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use aicp_types::FaceId;
 use nalgebra::DMatrix;
@@ -39,13 +39,16 @@ pub trait TemplateSource: Send + Sync {
 /// What a large gallery needs to store heads instead of whole templates.
 #[derive(Clone)]
 pub struct Rotation {
-    /// Axes of the model's embeddings.
-    pub axes: Arc<Axes>,
+    /// Axes of the model's embeddings. They are computed when the first gallery is large; `None` if there are none.
+    pub axes: Arc<LazyAxes>,
     /// Full templates of the rows.
     pub source: Arc<dyn TemplateSource>,
     /// Rows from which a gallery is large.
     pub min_rows: usize,
 }
+
+/// Axes that are computed on first use.
+pub type LazyAxes = LazyLock<Option<Axes>, Box<dyn FnOnce() -> Option<Axes> + Send>>;
 
 /// Form of the rows of a gallery.
 #[derive(Clone)]
@@ -84,7 +87,7 @@ impl Form {
     pub fn scanned(&self, dimensions: usize) -> usize {
         match self {
             Self::Whole => dimensions,
-            Self::Rotated(form) => form.head + 1,
+            Self::Rotated(form) => form.numbers().0,
         }
     }
 
@@ -92,7 +95,7 @@ impl Form {
     pub fn middle(&self) -> Option<usize> {
         match self {
             Self::Whole => None,
-            Self::Rotated(form) => Some(form.axes.nrows() - form.head),
+            Self::Rotated(form) => Some(form.numbers().1),
         }
     }
 
@@ -131,9 +134,13 @@ impl RotatedForm {
     /// Chooses the lengths of head and middle for templates like these; `None` if they fill so many dimensions that the
     /// form does not pay.
     pub fn choose(rotation: &Rotation, sample: &[Vec<f32>]) -> Option<Self> {
-        let dimensions = rotation.axes.dimensions();
+        let axes = LazyLock::force(&rotation.axes).as_ref()?;
+        let dimensions = axes.dimensions();
+        if sample.iter().any(|vector| vector.len() != dimensions) {
+            return None;
+        }
         let vectors: Vec<&[f32]> = sample.iter().map(Vec::as_slice).collect();
-        let coordinates = all_rotated(&rotation.axes.first(dimensions), &vectors);
+        let coordinates = all_rotated(&axes.first(dimensions), &vectors);
         let whole = coordinates.norm_squared();
         // Mean share of the energy from each coordinate on.
         let mut behind: Vec<f64> = coordinates.row_iter().map(|row| f64::from(row.norm_squared() / whole)).collect();
@@ -146,7 +153,12 @@ impl RotatedForm {
         let head = head.into_iter().find(|&head| behind(head) <= MAX_TAIL_ENERGY)?;
         let kept = (head..dimensions).step_by(QUAD).find(|&kept| behind(kept) <= MAX_REST_ENERGY)?;
         let kept = kept.clamp(head + QUAD, 3 * dimensions / 4);
-        Some(Self { axes: rotation.axes.first(kept), head, source: Arc::clone(&rotation.source) })
+        Some(Self { axes: axes.first(kept), head, source: Arc::clone(&rotation.source) })
+    }
+
+    /// Returns the numbers of a head and of a middle.
+    pub fn numbers(&self) -> (usize, usize) {
+        (self.head + 1, self.axes.nrows() - self.head)
     }
 
     fn codes(&self, vector: &[f32], coordinates: &[f32]) -> Option<RotatedCodes> {

@@ -1,7 +1,7 @@
 //! Gallery of one library.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use crate::codes::Probe;
 use crate::form::{Form, RotatedForm, Rotation, RowCodes};
 use crate::kernel::{Kernel, Pack, TILE, Test};
-use crate::ranking::Findings;
+use crate::ranking::{Findings, Found};
 use crate::segment::{NEVER, Rows, SEGMENT_ROWS};
 use crate::{Entry, Error, Hit, Query, Result};
 
@@ -34,7 +34,7 @@ const EXAMINED_ROWS_PER_MOVE: usize = 64;
 const SAMPLE_ROWS: usize = 1024;
 /// A gallery that has grown by this factor is judged again.
 const JUDGE_AGAIN_FACTOR: usize = 8;
-/// Searches that are tried while faces disappear.
+/// Searches until the last faces that have disappeared since are just left out.
 const MAX_TRIES: usize = 4;
 
 /// Run of rows behind a lock.
@@ -126,16 +126,14 @@ impl Gallery {
 
     /// Lets the gallery store rotated heads once it is large, if that pays for its templates. The gallery must be empty.
     pub fn with_rotation(mut self, rotation: Rotation) -> Self {
-        if rotation.axes.dimensions() == self.dimensions {
-            self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).judge_at = rotation.min_rows;
-            self.rotation = Some(rotation);
-        }
+        self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).judge_at = rotation.min_rows;
+        self.rotation = Some(rotation);
         self
     }
 
-    /// Returns whether it stores rotated heads.
+    /// Returns whether its rows are rotated heads.
     pub fn is_rotated(&self) -> bool {
-        matches!(self.writer().form, Form::Rotated(_))
+        matches!(form_of(&self.segments.load()), Form::Rotated(_))
     }
 
     /// Returns the number of dimensions of a vector.
@@ -248,23 +246,42 @@ impl Gallery {
     /// # Errors
     /// As [`Gallery::search`]; no search is made then.
     pub fn search_many(&self, probes: &[&[f32]], query: &Query<'_>) -> Result<Vec<Vec<Hit>>> {
-        let mut found: Vec<Option<Vec<Hit>>> = vec![None; probes.len()];
-        for tries_left in (0..MAX_TRIES).rev() {
-            let open: Vec<usize> = (0..probes.len()).filter(|&probe| found[probe].is_none()).collect();
-            if open.is_empty() {
-                break;
-            }
-            let some: Vec<&[f32]> = open.iter().map(|&probe| probes[probe]).collect();
-            for (probe, hits) in open.into_iter().zip(self.try_search(&some, query, tries_left == 0)?) {
-                found[probe] = hits;
-            }
-        }
-        Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+        self.search_without(probes, query, HashSet::new())
     }
 
-    /// Searches for several probes; `None` for those that must be searched again, because a face disappeared. On the last
-    /// try, such faces are just left out.
-    fn try_search(&self, probes: &[&[f32]], query: &Query<'_>, is_last: bool) -> Result<Vec<Option<Vec<Hit>>>> {
+    /// Searches as [`Gallery::search_many`], but finds none of these faces.
+    pub(crate) fn search_without(
+        &self,
+        probes: &[&[f32]],
+        query: &Query<'_>,
+        mut without: HashSet<FaceId>,
+    ) -> Result<Vec<Vec<Hit>>> {
+        let mut all: Vec<Vec<Hit>> = vec![Vec::new(); probes.len()];
+        let mut open: Vec<usize> = (0..probes.len()).collect();
+        for _ in 0..MAX_TRIES {
+            let some: Vec<&[f32]> = open.iter().map(|&probe| probes[probe]).collect();
+            let others =
+                |entry: &Entry| !without.contains(&entry.face) && query.filter.is_none_or(|passes| passes(entry));
+            let filter = if without.is_empty() { query.filter } else { Some(&others as _) };
+            let found = self.search_once(&some, &Query { filter, ..*query })?;
+            let mut again = Vec::new();
+            for (&probe, Found { hits, gone }) in open.iter().zip(found) {
+                all[probe] = hits;
+                if !gone.is_empty() {
+                    again.push((probe, gone));
+                }
+            }
+            if again.is_empty() {
+                break;
+            }
+            // The gallery has yet to remove them.
+            open = again.iter().map(|(probe, _)| *probe).collect();
+            without.extend(again.into_iter().flat_map(|(_, gone)| gone));
+        }
+        Ok(all)
+    }
+
+    fn search_once(&self, probes: &[&[f32]], query: &Query<'_>) -> Result<Vec<Found>> {
         let view = self.view();
         let form = view.form();
         let probes: Vec<Probe> = probes.iter().map(|vector| self.probe(&form, vector)).collect::<Result<_>>()?;
@@ -281,23 +298,14 @@ impl Gallery {
             });
         }
         let found = findings.into_iter().zip(&probes);
-        found.map(|(findings, probe)| self.finish(&form, probe, findings.into_inner(), is_last)).collect()
+        found.map(|(findings, probe)| self.finish(&form, probe, findings.into_inner())).collect()
     }
 
-    /// Returns the people found by a search of rows of this form; see [`Gallery::try_search`].
-    pub(crate) fn finish(
-        &self,
-        form: &Form,
-        probe: &Probe,
-        findings: Findings,
-        is_last: bool,
-    ) -> Result<Option<Vec<Hit>>> {
+    /// Returns the people found by a search of rows of this form.
+    pub(crate) fn finish(&self, form: &Form, probe: &Probe, findings: Findings) -> Result<Found> {
         match form {
-            Form::Whole => Ok(Some(findings.into_hits())),
-            Form::Rotated(form) => {
-                let verified = findings.verified(probe, self.dimensions, form.source.as_ref())?;
-                Ok((verified.is_whole || is_last).then_some(verified.hits))
-            }
+            Form::Whole => Ok(findings.into_found()),
+            Form::Rotated(form) => findings.verified(probe, self.dimensions, form.source.as_ref()),
         }
     }
 
@@ -432,7 +440,7 @@ impl View<'_> {
 }
 
 /// Returns the form of the rows of segments.
-pub(crate) fn form_of(segments: &Segments) -> Form {
+pub(crate) fn form_of(segments: &[Arc<Segment>]) -> Form {
     segments.first().map_or(Form::Whole, |segment| segment.form.clone())
 }
 
@@ -510,7 +518,13 @@ impl Change<'_> {
         let dimensions = self.gallery.dimensions;
         let sample: Option<Vec<Vec<f32>>> =
             rows.map(|row| self.segment(row).read().vector(row % SEGMENT_ROWS, dimensions)).collect();
-        let Some(form) = sample.and_then(|sample| RotatedForm::choose(rotation, &sample)) else { return };
+        let templates = self.writer.row_of_face.len();
+        let Some(form) = sample.and_then(|sample| RotatedForm::choose(rotation, &sample)) else {
+            tracing::info!(templates, "the templates of a large library fill too many dimensions for rotated heads");
+            return;
+        };
+        let (head, middle) = form.numbers();
+        tracing::info!(templates, head, middle, "a large library is stored as rotated heads");
         let form = Form::Rotated(Arc::new(form));
         let rotated: Option<Vec<_>> =
             self.segments.iter().map(|segment| segment.read().in_form(&form, dimensions)).collect();

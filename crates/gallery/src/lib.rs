@@ -24,7 +24,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aicp_types::{FaceId, LibraryId, PersonId};
 
 pub use axes::{Axes, AxesError};
-pub use form::{Rotation, TemplateSource};
+pub use form::{LazyAxes, Rotation, TemplateSource};
 pub use gallery::Gallery;
 pub use kernel::Kernel;
 pub use scanner::{Filter, Scanner, Search, SearchAll};

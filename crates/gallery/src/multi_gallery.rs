@@ -81,7 +81,7 @@ impl Probes {
                 );
             }
         }
-        Ok(findings.into_iter().map(|findings| findings.into_inner().into_hits()).collect())
+        Ok(findings.into_iter().map(|findings| findings.into_inner().into_found().hits).collect())
     }
 }
 

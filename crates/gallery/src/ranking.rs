@@ -26,12 +26,11 @@ pub(crate) struct Findings {
     limit: usize,
 }
 
-/// Findings that were compared in full.
-pub(crate) struct Verified {
-    /// People, the best first.
+/// People found, the best first.
+pub(crate) struct Found {
     pub hits: Vec<Hit>,
-    /// Whether no face was gone that might be one of them: another may be in its place.
-    pub is_whole: bool,
+    /// Faces that might be among them, but disappeared. Others may be in their places.
+    pub gone: Vec<FaceId>,
 }
 
 impl Findings {
@@ -64,16 +63,16 @@ impl Findings {
         }
     }
 
-    /// Returns the people found, the best first.
-    pub fn into_hits(self) -> Vec<Hit> {
-        self.ranking.hits
+    /// Returns the people found, if the cosines of all faces are known.
+    pub fn into_found(self) -> Found {
+        Found { hits: self.ranking.hits, gone: Vec::new() }
     }
 
     /// Compares the faces of the shortlist in full.
-    pub fn verified(mut self, probe: &Probe, dimensions: usize, source: &dyn TemplateSource) -> Result<Verified> {
+    pub fn verified(mut self, probe: &Probe, dimensions: usize, source: &dyn TemplateSource) -> Result<Found> {
         self.shortlist.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.face.cmp(&b.1.face)));
         let mut ranking = Ranking::new(self.ranking.top_n, self.ranking.above);
-        let mut is_whole = true;
+        let mut gone = Vec::new();
         for some in self.shortlist.chunks(ranking.top_n.clamp(MIN_READ, MAX_READ)) {
             let floor = ranking.floor();
             if some.first().is_none_or(|(most, _)| *most < floor) {
@@ -82,7 +81,7 @@ impl Findings {
             let faces: Vec<FaceId> = some.iter().map(|(_, entry)| entry.face).collect();
             for (template, (_, entry)) in full(source, &faces, dimensions)?.into_iter().zip(some) {
                 let Some(codes) = template else {
-                    is_whole = false;
+                    gone.push(entry.face);
                     continue;
                 };
                 let upper = codes.coarse.as_chunks::<QUAD>().0.iter().map(|quad| &quad[..]);
@@ -92,7 +91,7 @@ impl Findings {
                 }
             }
         }
-        Ok(Verified { hits: ranking.hits, is_whole })
+        Ok(Found { hits: ranking.hits, gone })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::codes::Probe;
 use crate::gallery::{Gallery, Scratch, Segment, Segments, compare_rows, form_of, offer_row};
 use crate::kernel::Pack;
 use crate::multi_gallery::{Chunk, Chunks, Probes, ResultCollector};
-use crate::ranking::Findings;
+use crate::ranking::{Findings, Found};
 use crate::segment::{Rows, SEGMENT_ROWS};
 use crate::{Entry, Hit, Query, Result};
 
@@ -169,7 +169,7 @@ impl Scanner {
         answer: impl FnOnce(Result<Vec<Hit>>) + Send + 'static,
     ) -> Result<()> {
         let Search { probe, top_n, above, filter } = search;
-        if gallery.rows() <= MAX_INLINE_ROWS {
+        if is_small(gallery) {
             let filter = filter.as_deref().map(|filter| filter as &(dyn Fn(&Entry) -> bool + Sync));
             answer(Ok(gallery.search(&probe, &Query { top_n, above, filter })?));
             return Ok(());
@@ -198,8 +198,7 @@ impl Scanner {
         };
         let limits = Limits { top_n, above, filter };
         let probes = Arc::new(Probes::new(first, probes, limits)?);
-        let (small, large): (Vec<_>, Vec<_>) =
-            galleries.into_iter().partition(|gallery| gallery.rows() <= MAX_INLINE_ROWS);
+        let (small, large): (Vec<_>, Vec<_>) = galleries.into_iter().partition(is_small);
         let chunks = Chunks::new(small, probes.len());
         let parts = chunks.len() + large.len() * probes.len();
         // The extra part keeps the answer back until all parts are queued.
@@ -249,6 +248,12 @@ impl Scanner {
         }
         Ok(())
     }
+}
+
+/// Returns whether searching a gallery takes less time than waking a thread. One with rotated heads reads templates, which
+/// must not block the caller.
+fn is_small(gallery: &Arc<Gallery>) -> bool {
+    gallery.rows() <= MAX_INLINE_ROWS && !gallery.is_rotated()
 }
 
 impl Drop for Scanner {
@@ -407,15 +412,15 @@ impl Task {
     }
 
     fn finish(&self, findings: Findings) -> Result<Vec<Hit>> {
-        if let Some(hits) = self.gallery.finish(&form_of(&self.segments), &self.probe, findings, false)? {
+        let Found { hits, gone } = self.gallery.finish(&form_of(&self.segments), &self.probe, findings)?;
+        if gone.is_empty() {
             return Ok(hits);
         }
-        // A face disappeared while it was searched.
         let Limits { top_n, above, .. } = self.limits;
-        self.gallery.search(
-            &self.probe.numbers[..self.gallery.dimensions()],
-            &Query { top_n, above, filter: self.limits.filter() },
-        )
+        let query = Query { top_n, above, filter: self.limits.filter() };
+        let probe = &self.probe.numbers[..self.gallery.dimensions()];
+        let mut found = self.gallery.search_without(&[probe], &query, gone.into_iter().collect())?;
+        Ok(found.pop().unwrap_or_default())
     }
 
     fn answer(&self) -> MutexGuard<'_, Option<Answer>> {

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use aicp_types::{FaceId, LibraryId, PersonId, Sequence};
 use async_trait::async_trait;
 
+pub use aicp_gallery::{Axes, Error as GalleryError, LazyAxes, Result as GalleryResult, Rotation, TemplateSource};
 pub use error::{Error, Result};
 pub use local::LocalIndex;
 

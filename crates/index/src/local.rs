@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use aicp_gallery::{Entry, Galleries, Scanner, SearchAll};
+use aicp_gallery::{Entry, Galleries, Rotation, Scanner, SearchAll};
 use aicp_types::{LibraryId, Sequence};
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
@@ -31,15 +31,16 @@ pub struct LocalIndex {
 }
 
 impl LocalIndex {
-    /// Creates an empty index for templates of this many dimensions, with one search thread per core.
+    /// Creates an empty index for templates of this many dimensions, with one search thread per core. With a rotation, it
+    /// stores rotated heads of the templates of large libraries.
     ///
     /// # Errors
     /// [`Error::Threads`] if the system can't start a thread.
-    pub fn start(dimensions: usize) -> Result<Self> {
+    pub fn start(dimensions: usize, rotation: Option<Rotation>) -> Result<Self> {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Ok(Self {
             dimensions,
-            galleries: Galleries::new(dimensions),
+            galleries: Galleries::new(dimensions, rotation),
             scanner: Scanner::start(threads).map_err(Error::Threads)?,
             searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
             applied: AtomicU64::new(0),
@@ -112,6 +113,7 @@ impl Index for LocalIndex {
         });
         begun.map_err(Error::BadProbe)?;
         let found = answered.await.map_err(|_| Error::Unavailable("a search gave no answer".to_owned()))?;
+        let found = found.map_err(|e| Error::Unavailable(e.to_string()))?;
         Ok(found.into_iter().map(|hits| hits.into_iter().map(hit).collect()).collect())
     }
 

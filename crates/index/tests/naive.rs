@@ -1,9 +1,12 @@
 //! The local index against a naive one.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use aicp_index::{DamagedFace, Error, Filter, Hit, Index, IndexChange, IndexedFace, LocalIndex, Query, Result};
+use aicp_index::{
+    Axes, DamagedFace, Error, Filter, Hit, Index, IndexChange, IndexedFace, LazyAxes, LocalIndex, Query, Result,
+    Rotation, TemplateSource,
+};
 use aicp_types::{FaceId, LibraryId, PersonId, Sequence};
 use async_trait::async_trait;
 use proptest::prelude::*;
@@ -94,9 +97,23 @@ impl Index for NaiveIndex {
     }
 }
 
-/// Returns a unit vector that depends on the seed alone.
+/// Large libraries ask the naive index for templates, and are rotated after a few faces.
+impl TemplateSource for NaiveIndex {
+    fn read(&self, faces: &[FaceId]) -> aicp_index::GalleryResult<Vec<Option<Vec<f32>>>> {
+        let state = self.0.lock().expect("nobody panicked");
+        Ok(faces.iter().map(|face| state.faces.get(face).map(|(.., template)| template.clone())).collect())
+    }
+}
+
+fn rotation(source: Arc<NaiveIndex>) -> Rotation {
+    let axes = || Axes::of_vectors(DIMENSIONS, &(0..2000).flat_map(vector).collect::<Vec<f32>>()).ok();
+    Rotation { axes: Arc::new(LazyAxes::new(Box::new(axes))), source, min_rows: 30 }
+}
+
+/// Returns a unit vector that depends on the seed alone; most of its length is along few axes.
 fn vector(seed: u16) -> Vec<f32> {
-    let raw: Vec<f32> = (0..DIMENSIONS).map(|i| ((f32::from(seed) + 1.0) * (i as f32 + 0.7)).sin()).collect();
+    let raw: Vec<f32> =
+        (0..DIMENSIONS).map(|i| ((f32::from(seed) + 1.0) * (i as f32 + 0.7)).sin() * 0.6f32.powi(i as i32)).collect();
     let length = raw.iter().map(|v| v * v).sum::<f32>().sqrt();
     raw.into_iter().map(|v| v / length).collect()
 }
@@ -159,8 +176,10 @@ fn assert_alike(found: &[Hit], expected: &[Hit], floor: f32) {
 }
 
 async fn run(steps: Vec<Step>) {
-    let (local, naive) = (LocalIndex::start(DIMENSIONS).expect("threads start"), NaiveIndex::default());
-    let indexes: [&dyn Index; 2] = [&local, &naive];
+    let naive = Arc::new(NaiveIndex::default());
+    let local = LocalIndex::start(DIMENSIONS, Some(rotation(Arc::clone(&naive)))).expect("threads start");
+    let naive = &*naive;
+    let indexes: [&dyn Index; 2] = [naive, &local];
     let mut sequence = 0;
     for step in steps {
         let changes = match step {
@@ -219,7 +238,7 @@ proptest! {
 
 #[tokio::test]
 async fn a_damaged_template_is_left_out_and_named() {
-    let index = LocalIndex::start(DIMENSIONS).expect("threads start");
+    let index = LocalIndex::start(DIMENSIONS, None).expect("threads start");
     let library = LibraryId::new(1);
     let face = |face, template| IndexedFace { person: PersonId::new(face), face: FaceId::new(face), template };
     let mut long = vector(2);
@@ -234,7 +253,7 @@ async fn a_damaged_template_is_left_out_and_named() {
 
 #[tokio::test]
 async fn a_probe_that_does_not_fit_is_refused() {
-    let index = LocalIndex::start(DIMENSIONS).expect("threads start");
+    let index = LocalIndex::start(DIMENSIONS, None).expect("threads start");
     let library = LibraryId::new(1);
     let face = IndexedFace { person: PersonId::new(1), face: FaceId::new(1), template: vector(1) };
     index.load(library, vec![face]).await.expect("it fits");

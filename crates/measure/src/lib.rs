@@ -14,6 +14,7 @@ pub mod photo;
 mod random;
 mod server;
 pub mod service;
+mod spectrum;
 pub mod templates;
 mod timing;
 pub mod vision;

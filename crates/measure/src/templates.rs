@@ -1,8 +1,8 @@
 //! Generated templates: any row of a library of any size is computed from a seed, so nothing is stored.
 //!
-//! Every other row is a real embedding plus Gaussian noise, so many people cluster around a few, which is the hardest
-//! case for a search; the others are random directions. Every other probe is a row plus noise; the others are
-//! strangers.
+//! By default rows have the spectrum of real embeddings: a Gaussian vector with the energies that were measured along the
+//! principal axes, turned by an orthogonal matrix, so that no axis is a single number. They can also be random directions,
+//! which no embeddings of faces are. Every other probe is a row plus noise of the same kind; the others are strangers.
 
 use std::f64::consts::PI;
 use std::sync::OnceLock;
@@ -10,12 +10,10 @@ use std::thread;
 
 use crate::machine::Threads;
 use crate::random::Random;
-use crate::{Error, Result};
+use crate::spectrum::ENERGIES;
 
 /// Dimensions of a template.
 pub const DIMENSIONS: usize = 512;
-/// Range of the cosine of a resampled template to its real embedding, uniformly distributed.
-pub const COSINE_TO_SEED: [f32; 2] = [0.3, 0.9];
 /// Range of the cosine of a probe to its row, uniformly distributed.
 pub const COSINE_TO_ROW: [f32; 2] = [0.5, 0.9];
 /// Steps of the table of the normal distribution.
@@ -32,24 +30,27 @@ pub enum Origin {
     Stranger,
 }
 
+/// Distribution of generated templates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub enum Kind {
+    /// As embeddings of faces: most of the energy is along few axes.
+    Faces,
+    /// Random directions.
+    Random,
+}
+
 /// A generated library and its probes.
+#[derive(Debug, Clone, Copy)]
 pub struct Templates {
     seed: u64,
     people: usize,
-    real: Vec<Vec<f32>>,
+    kind: Kind,
 }
 
 impl Templates {
-    /// Creates a library of this many people, with one template each. `real` are unit vectors of [`DIMENSIONS`]; if it
-    /// is empty, all rows are random directions.
-    ///
-    /// # Errors
-    /// [`Error::Request`] if a real embedding has a different number of dimensions.
-    pub fn new(seed: u64, people: usize, real: Vec<Vec<f32>>) -> Result<Self> {
-        if let Some(other) = real.iter().find(|vector| vector.len() != DIMENSIONS) {
-            return Err(Error::Request(format!("an embedding of {} numbers instead of {DIMENSIONS}", other.len())));
-        }
-        Ok(Self { seed, people, real })
+    /// Creates a library of this many people, with one template each.
+    pub fn new(seed: u64, people: usize, kind: Kind) -> Self {
+        Self { seed, people, kind }
     }
 
     /// Returns the number of rows.
@@ -57,23 +58,14 @@ impl Templates {
         self.people
     }
 
-    /// Returns the number of real embeddings.
-    pub fn real(&self) -> usize {
-        self.real.len()
-    }
-
-    /// Returns the real embedding of a row and the cosine between them; `None` for a random direction.
-    pub fn seed_of(&self, row: usize) -> Option<(&[f32], f32)> {
-        self.plan(&mut self.random_of(row as u64), row)
+    /// Returns the distribution of the templates.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Writes a row: a unit vector of [`DIMENSIONS`].
     pub fn row(&self, row: usize, out: &mut [f32]) {
-        let mut random = self.random_of(row as u64);
-        match self.plan(&mut random, row) {
-            Some((seed, cosine)) => with_cosine(&mut random, seed, cosine, out),
-            None => random_direction(&mut random, out),
-        }
+        self.direction(&mut self.random_of(row as u64), out);
     }
 
     /// Fills `out` with the rows from `first` on, with this many threads.
@@ -109,13 +101,9 @@ impl Templates {
                 self.row(row, &mut of);
                 random.bits();
                 let cosine = between(&mut random, COSINE_TO_ROW);
-                with_cosine(&mut random, &of, cosine, &mut out);
+                self.with_cosine(&mut random, &of, cosine, &mut out);
             }
-            // Half of the strangers resemble the people that many rows cluster around.
-            Origin::Stranger => match self.plan(&mut random, probe / 2) {
-                Some((seed, cosine)) => with_cosine(&mut random, seed, cosine, &mut out),
-                None => random_direction(&mut random, &mut out),
-            },
+            Origin::Stranger => self.direction(&mut random, &mut out),
         }
         out
     }
@@ -129,36 +117,60 @@ impl Templates {
         Random(self.random_of(probe as u64).bits() ^ PROBES)
     }
 
-    fn plan(&self, random: &mut Random, row: usize) -> Option<(&[f32], f32)> {
-        if self.real.is_empty() || !row.is_multiple_of(2) {
-            return None;
+    /// Writes a unit vector.
+    fn direction(&self, random: &mut Random, out: &mut [f32]) {
+        self.noise(random, out);
+        scale_to_one(out);
+    }
+
+    /// Writes a unit vector at this cosine to another: that vector plus the orthogonal part of noise.
+    fn with_cosine(&self, random: &mut Random, to: &[f32], cosine: f32, out: &mut [f32]) {
+        self.noise(random, out);
+        let along = dot(out, to);
+        let across = (dot(out, out) - along * along).max(f32::MIN_POSITIVE).sqrt();
+        let noise = (1.0 - cosine * cosine).sqrt() / across;
+        let base = cosine - noise * along;
+        for (number, to) in out.iter_mut().zip(to) {
+            *number = base * to + noise * *number;
         }
-        let seed = &self.real[(random.bits() % self.real.len() as u64) as usize];
-        Some((seed, between(random, COSINE_TO_SEED)))
+        scale_to_one(out);
+    }
+
+    /// Writes a Gaussian vector of the distribution.
+    fn noise(&self, random: &mut Random, out: &mut [f32]) {
+        gaussian(random, out);
+        if self.kind == Kind::Faces {
+            for (number, size) in out.iter_mut().zip(sizes()) {
+                *number *= size;
+            }
+            turn(out);
+        }
+    }
+}
+
+/// Returns the size of a template along each axis before [`turn`]; every other one is negative, so that the axes have no
+/// pattern in common with the turn.
+fn sizes() -> &'static [f32; DIMENSIONS] {
+    static SIZES: OnceLock<[f32; DIMENSIONS]> = OnceLock::new();
+    SIZES.get_or_init(|| std::array::from_fn(|axis| ENERGIES[axis].sqrt() * if axis % 2 == 0 { 1.0 } else { -1.0 }))
+}
+
+/// Turns a vector by an orthogonal matrix, the Walsh-Hadamard transform, up to its length.
+fn turn(vector: &mut [f32]) {
+    let mut width = 1;
+    while width < vector.len() {
+        for pair in vector.chunks_exact_mut(2 * width) {
+            let (low, high) = pair.split_at_mut(width);
+            for (low, high) in low.iter_mut().zip(high) {
+                (*low, *high) = (*low + *high, *low - *high);
+            }
+        }
+        width *= 2;
     }
 }
 
 fn between(random: &mut Random, [low, high]: [f32; 2]) -> f32 {
     low + (high - low) * (random.number() + 1.0) / 2.0
-}
-
-/// Writes a unit vector of random direction.
-fn random_direction(random: &mut Random, out: &mut [f32]) {
-    gaussian(random, out);
-    scale_to_one(out);
-}
-
-/// Writes a unit vector at this cosine to another: that vector plus the orthogonal part of Gaussian noise.
-fn with_cosine(random: &mut Random, to: &[f32], cosine: f32, out: &mut [f32]) {
-    gaussian(random, out);
-    let along = dot(out, to);
-    let across = (dot(out, out) - along * along).max(f32::MIN_POSITIVE).sqrt();
-    let noise = (1.0 - cosine * cosine).sqrt() / across;
-    let base = cosine - noise * along;
-    for (number, to) in out.iter_mut().zip(to) {
-        *number = base * to + noise * *number;
-    }
-    scale_to_one(out);
 }
 
 fn scale_to_one(vector: &mut [f32]) {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use aicp_vision::manifest::Role;
@@ -79,40 +79,6 @@ pub fn run(request: &Request, models: &ModelPaths, inference: Inference, out: &m
         return Ok(writeln!(out, "{}", serde_json::to_string(&report)?)?);
     }
     report.print(out)
-}
-
-/// Returns the embeddings of all faces in all pictures below a folder, ordered by file name.
-///
-/// # Errors
-/// [`Error`] if the folder cannot be read or the models cannot be used. Files that are not pictures are ignored.
-pub fn embeddings(models: &ModelPaths, folder: &Path) -> Result<Vec<Vec<f32>>> {
-    let mut files = Vec::new();
-    list(folder, &mut files)?;
-    files.sort();
-    on_one_worker(models, Inference::default(), move |models| {
-        let mut embeddings = Vec::new();
-        for file in files {
-            let bytes = std::fs::read(&file).map_err(Error::file(&file))?;
-            let Ok(picture) = Picture::decode(&bytes) else { continue };
-            for face in models.detect(&picture, Effort::Full)? {
-                embeddings.push(models.embed(&picture, &face, Purpose::Probe)?.embedding.into_vec());
-            }
-        }
-        Ok(embeddings)
-    })?
-}
-
-fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in std::fs::read_dir(folder).map_err(Error::file(folder))? {
-        let entry = entry?;
-        // Links to folders are not followed, because they may form a cycle.
-        if entry.file_type()?.is_dir() {
-            list(&entry.path(), files)?;
-        } else if entry.path().is_file() {
-            files.push(entry.path());
-        }
-    }
-    Ok(())
 }
 
 /// Runs a job on a pool with a single worker.

@@ -413,7 +413,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Key { command } => secrets::key(&config, command),
         Command::Token { command } => secrets::token(&config, command),
         Command::Bench { command } => match command {
-            BenchCommand::Gallery(request) => bench::gallery(&config, &request),
+            BenchCommand::Gallery(request) => bench::gallery(&request),
             BenchCommand::Vision(request) => bench::vision(&config, &request),
             BenchCommand::Service(request) => bench::service(&config, &request),
         },

@@ -29,7 +29,7 @@ use crate::{Error, Result, engines, logging};
 pub use list::{default_file, markdown_table};
 pub use listen::{Encryption, Listen, Service};
 pub(crate) use live::Live;
-pub use sections::{Changes, Http, Log, LogFormat, Tls, Tracing};
+pub use sections::{Changes, Http, Log, LogFormat, Search, Tls, Tracing};
 
 /// Prefix of environment variables. `__` separates levels: `AICP_RECOGNITION__THRESHOLD`.
 const ENV_PREFIX: &str = "AICP_";
@@ -86,6 +86,8 @@ settings! {
         links: LinkSettings,
         /// Inference.
         vision: aicp_vision::Settings,
+        /// Search in memory.
+        search: Search,
         /// HTTP server.
         http: Http,
         /// TLS of the listeners.

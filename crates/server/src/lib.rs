@@ -21,6 +21,7 @@ mod metrics;
 mod process;
 mod proxies;
 mod proxy_protocol;
+mod templates;
 mod tls;
 mod traces;
 

@@ -19,7 +19,7 @@ use crate::picture::Picture;
 use crate::quality::{self, Quality};
 use crate::recognisability::{Evidence, Judge, RECOGNISABLE};
 use crate::runtime::{Inference, Runtime};
-use crate::{Error, Result};
+use crate::{Error, Result, embedder, onnx};
 
 /// Locations of the model files and the runtime library.
 #[derive(Debug, Clone)]
@@ -55,13 +55,22 @@ impl ModelFiles {
         Ok(Self { runtime, files, judge: Arc::new(Judge::embedded()?), algorithm: Algorithm::embedded()? })
     }
 
+    fn file(&self, role: Role) -> Result<(&str, &Arc<[u8]>)> {
+        let found = self.files.iter().find(|(r, ..)| *r == role);
+        let (_, name, bytes) = found.ok_or_else(|| Error::Manifest(format!("no model has the role {role:?}")))?;
+        Ok((name, bytes))
+    }
+
     fn load<T>(&self, role: Role, load: impl FnOnce(&Runtime, &str, &Arc<[u8]>) -> Result<T>) -> Result<T> {
-        let (_, name, bytes) = self
-            .files
-            .iter()
-            .find(|(r, ..)| *r == role)
-            .ok_or_else(|| Error::Manifest(format!("no model has the role {role:?}")))?;
+        let (name, bytes) = self.file(role)?;
         load(&self.runtime, name, bytes)
+    }
+
+    /// Returns the weights of the embedder's last layer; see [`onnx::last_layer`].
+    pub fn embedder_weights(&self) -> Result<Option<Vec<f32>>> {
+        let (_, bytes) = self.file(Role::Embedder)?;
+        // A malformed file is refused when the network is loaded.
+        Ok(onnx::last_layer(bytes, embedder::DIMENSIONS).ok().flatten())
     }
 }
 

@@ -8,7 +8,11 @@
 //! The file is a protocol-buffers message. It is rewritten field by field at the wire level, so that all other fields
 //! pass through unchanged. Field numbers are those of `onnx.proto` (ONNX IR specification).
 
+mod last_layer;
+
 use std::collections::HashSet;
+
+pub use last_layer::last_layer;
 
 /// Weights with a smaller absolute value become zero.
 const TINY: f32 = 1e-20;
@@ -98,8 +102,7 @@ fn prepare_graph(graph: &[u8], shapes: Shapes) -> Result<Vec<u8>, Malformed> {
 }
 
 fn flush_tensor(tensor: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let is_float = Fields(tensor)
-        .any(|field| matches!(field, Ok(f) if f.number == TENSOR_DATA_TYPE && matches!(f.value, Value::Varint(FLOAT))));
+    let is_float = is_float(tensor)?;
     rewrite(tensor, |field, out| match (field.number, field.value) {
         (TENSOR_FLOAT_DATA | TENSOR_RAW_DATA, Value::Bytes(data)) if is_float && data.len() % 4 == 0 => {
             let mut flushed = data.to_vec();
@@ -114,6 +117,17 @@ fn flush_tensor(tensor: &[u8]) -> Result<Vec<u8>, Malformed> {
         }
         _ => field.keep(out),
     })
+}
+
+/// Returns whether a tensor has single-precision numbers.
+fn is_float(tensor: &[u8]) -> Result<bool, Malformed> {
+    for field in Fields(tensor) {
+        let field = field?;
+        if (TENSOR_DATA_TYPE, true) == (field.number, matches!(field.value, Value::Varint(FLOAT))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Makes every dimension of a graph value symbolic except the channels.
@@ -291,7 +305,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn field(number: u32, bytes: &[u8]) -> Vec<u8> {
+    pub fn field(number: u32, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         put_varint(u64::from(number) << 3 | 2, &mut out);
         put_varint(bytes.len() as u64, &mut out);
@@ -299,7 +313,7 @@ mod tests {
         out
     }
 
-    fn varint_field(number: u32, value: u64) -> Vec<u8> {
+    pub fn varint_field(number: u32, value: u64) -> Vec<u8> {
         let mut out = Vec::new();
         put_varint(u64::from(number) << 3, &mut out);
         put_varint(value, &mut out);

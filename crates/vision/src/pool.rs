@@ -62,6 +62,7 @@ pub struct Vision {
     algorithm: Arc<Algorithm>,
     runtime: Arc<RwLock<RuntimeInfo>>,
     judge: Arc<Option<Judge>>,
+    embedder_weights: Option<Arc<[f32]>>,
     limits: Option<TimeLimits>,
 }
 
@@ -105,6 +106,7 @@ impl Vision {
             algorithm: Arc::new(files.algorithm.clone()),
             runtime: Arc::new(RwLock::new(files.runtime.info().clone())),
             judge: Arc::clone(&files.judge),
+            embedder_weights: files.embedder_weights()?.map(Arc::from),
             handle: Arc::new(Handle(queue)),
             limits: None,
         };
@@ -125,6 +127,12 @@ impl Vision {
     /// The judge of recognisability; `None` for another embedder than the manifest's.
     pub(crate) fn judge(&self) -> Option<&Judge> {
         self.judge.as_ref().as_ref()
+    }
+
+    /// The weights of the layer that makes the embeddings, one row per number of an embedding; `None` if that is no square
+    /// linear layer.
+    pub fn embedder_weights(&self) -> Option<Arc<[f32]>> {
+        self.embedder_weights.clone()
     }
 
     /// Numbers of workers and jobs at this moment.

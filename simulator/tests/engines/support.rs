@@ -56,7 +56,7 @@ pub fn vision() -> Vision {
 }
 
 pub fn builtin() -> Builtin {
-    let index = LocalIndex::start(vision().dimensions()).expect("threads start");
+    let index = LocalIndex::start(vision().dimensions(), None).expect("threads start");
     Builtin::new(Arc::new(vision()), Arc::new(index))
 }
 

@@ -16,7 +16,7 @@ struct Fixture {
 
 fn fixture() -> Fixture {
     let biometrics = FakeBiometrics::default();
-    let index = LocalIndex::start(biometrics.dimensions()).expect("threads start");
+    let index = LocalIndex::start(biometrics.dimensions(), None).expect("threads start");
     Fixture { builtin: Builtin::new(Arc::new(biometrics.clone()), Arc::new(index)), biometrics }
 }
 

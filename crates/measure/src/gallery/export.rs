@@ -50,7 +50,7 @@ pub(super) fn export(
     let mut file = create("made.json")?;
     let made = json!({
         "people": templates.people(), "dimensions": DIMENSIONS, "probes": probes.len(), "verified": nearest.len(),
-        "real_seeds": templates.real(), "places": TOP_N,
+        "kind": templates.kind(), "places": TOP_N,
     });
     writeln!(file, "{made}")?;
     Ok(file.flush()?)

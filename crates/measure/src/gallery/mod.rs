@@ -5,25 +5,24 @@ mod report;
 mod subject;
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use aicp_gallery::Hit;
-use aicp_vision::ModelPaths;
 use clap::Args;
 
 use self::export::export;
-use self::report::{Batch, Exactness, Report, TemplateSource, Writing};
-use self::subject::{Found, Subject};
+use self::report::{Batch, Exactness, Recalls, Report, TemplateSource, Writing};
+use self::subject::Subject;
 use crate::bandwidth::ReadBuffer;
 use crate::exact::{self, Scored};
 use crate::machine::{Machine, Threads, resident_bytes};
-use crate::templates::{COSINE_TO_SEED, DIMENSIONS, Templates};
+use crate::templates::{DIMENSIONS, Kind, Origin, Templates};
 use crate::timing::Timing;
-use crate::{Error, Result, vision};
+use crate::{Error, Result};
 
 /// People requested in every search.
 const TOP_N: usize = 5;
@@ -43,6 +42,8 @@ const BATCHES_TIME_LIMIT: Duration = Duration::from_secs(3);
 const MAX_BATCHES: usize = 200;
 /// Scores closer than this are equal in single precision: the order of summation may change them.
 const ROUNDING: f64 = 3e-7;
+/// Probes that are searched together to check exactness.
+const BATCH: usize = 64;
 /// Maximum number of probes for the timings; exactness uses all.
 const MAX_TIMED_PROBES: usize = 2000;
 
@@ -74,9 +75,12 @@ pub struct Request {
     /// Seconds that it is searched while it is written, and as long while it is not
     #[arg(long, value_name = "S", default_value_t = 10)]
     pub writing_seconds: u32,
-    /// Folder of pictures; half of the templates are made of the faces in them [default: samples, if it is there]
-    #[arg(long, value_name = "DIR")]
-    pub pictures: Option<PathBuf>,
+    /// Take random directions, which embeddings of faces are not, for templates
+    #[arg(long)]
+    pub random: bool,
+    /// Templates from which rotated heads are stored in memory instead of whole templates; 0: never
+    #[arg(long, value_name = "N", default_value_t = 16_384)]
+    pub large_library_faces: usize,
     /// Write templates, probes and the nearest templates of each into this folder, for other programs
     #[arg(long, value_name = "DIR")]
     pub export: Option<PathBuf>,
@@ -100,13 +104,14 @@ fn at_least_one(text: &str) -> std::result::Result<usize, String> {
 ///
 /// # Errors
 /// [`Error`] if pictures cannot be read, or memory or threads are not available.
-pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Result<()> {
+pub fn run(request: &Request, out: &mut impl Write) -> Result<()> {
     let machine = Machine::here()?;
     let threads = request.threads.map_or_else(thread::available_parallelism, Ok)?;
-    let templates = templates(request, models)?;
+    let kind = if request.random { Kind::Random } else { Kind::Faces };
+    let templates = Templates::new(request.seed, request.people, kind);
     let probes: Vec<Vec<f32>> = (0..request.probes).map(|number| templates.probe(number)).collect();
 
-    let subject = Subject::new(threads)?;
+    let subject = Subject::new(threads, templates, request.large_library_faces)?;
     let filled = fill(&subject, &templates, threads)?;
     let timed = &probes[..probes.len().min(MAX_TIMED_PROBES)];
     let alone = search_and_read(&subject, timed, threads)?;
@@ -128,12 +133,8 @@ pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Resu
         dimensions: DIMENSIONS,
         threads: threads.get(),
         probes: request.probes,
-        templates: TemplateSource {
-            seed: request.seed,
-            real_seeds: templates.real(),
-            resampled_share: if templates.real() == 0 { 0.0 } else { 0.5 },
-            cosine_to_seed: COSINE_TO_SEED,
-        },
+        templates: TemplateSource { seed: request.seed, kind: templates.kind() },
+        rotated: subject.is_rotated(),
         kernel: subject.kernel().to_owned(),
         load_s: filled.load_s,
         memory_bytes: filled.memory_bytes,
@@ -146,8 +147,7 @@ pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Resu
         search: alone.search,
         search_by_threads: together,
         batch,
-        recall_at_1: exactness.recall_at_1,
-        recall_at_5: exactness.recall_at_5,
+        recall: exactness.all,
         exactness,
         insert_us,
         remove_us,
@@ -159,20 +159,6 @@ pub fn run(request: &Request, models: &ModelPaths, out: &mut impl Write) -> Resu
         answer_commands(&subject, timed, std::io::stdin().lock(), out)?;
     }
     Ok(())
-}
-
-/// Sets up the library to generate, half of it from the faces in the pictures.
-fn templates(request: &Request, models: &ModelPaths) -> Result<Templates> {
-    let usual = Path::new("samples");
-    let real = match &request.pictures {
-        Some(folder) => vision::embeddings(models, folder)?,
-        None if usual.is_dir() => vision::embeddings(models, usual).or_else(|e| {
-            // Without real faces the measurement still works.
-            writeln!(std::io::stderr(), "no template is made of a real face: {e}").map(|()| Vec::new())
-        })?,
-        None => Vec::new(),
-    };
-    Templates::new(request.seed, request.people, real)
 }
 
 struct Filled {
@@ -269,7 +255,7 @@ fn search_in_flight(name: &str, subject: &Subject, probes: &[Vec<f32>], in_fligh
         while let Some(probe) = asked.get(next.fetch_add(1, Ordering::Relaxed)) {
             let begun = Instant::now();
             subject.begin(Vec::clone(probe), TOP_N, sender.clone())?;
-            let found: Found = answers.recv().map_err(|_| Error::Request("a search was not answered".to_owned()))?;
+            let found = answers.recv().map_err(|_| Error::Request("a search was not answered".to_owned()))??;
             times.push(begun.elapsed());
             std::hint::black_box(found);
         }
@@ -419,10 +405,13 @@ fn check_exactness(
     verifying: Duration,
 ) -> Result<Exactness> {
     let mut seen = Exactness { probes: probes.len(), verify_s: verifying.as_secs_f64(), ..Exactness::default() };
-    let (mut right_at_1, mut right_at_5, mut wanted_at_5) = (0, 0, 0);
-    for (probes, nearest) in probes.chunks(64).zip(nearest.chunks(64)) {
+    let mut recalls = [Recall::default(); 2];
+    let read_before = subject.templates_read();
+    for (block, (probes, nearest)) in probes.chunks(BATCH).zip(nearest.chunks(BATCH)).enumerate() {
         let together: Vec<&[f32]> = probes.iter().map(Vec::as_slice).collect();
-        for ((probe, nearest), found) in probes.iter().zip(nearest).zip(subject.search_many(&together, TOP_N)?) {
+        let found = subject.search_many(&together, TOP_N)?;
+        for (offset, ((probe, nearest), found)) in probes.iter().zip(nearest).zip(found).enumerate() {
+            let recall = &mut recalls[usize::from(templates.origin(block * BATCH + offset) == Origin::Stranger)];
             let truth = &nearest[..nearest.len().min(TOP_N)];
             let rows = found.iter().map(row_of);
             let scored = exact::in_double_precision(templates, probe, rows);
@@ -442,14 +431,45 @@ fn check_exactness(
                 })
                 .count()
             };
-            right_at_1 += right(&truth[..truth.len().min(1)], 1);
-            right_at_5 += right(truth, TOP_N);
-            wanted_at_5 += truth.len();
+            recall.right_at_1 += right(&truth[..truth.len().min(1)], 1);
+            recall.right_at_5 += right(truth, TOP_N);
+            recall.wanted_at_1 += truth.len().min(1);
+            recall.wanted_at_5 += truth.len();
         }
     }
-    seen.recall_at_1 = right_at_1 as f64 / probes.len().max(1) as f64;
-    seen.recall_at_5 = right_at_5 as f64 / wanted_at_5.max(1) as f64;
+    [seen.mates, seen.strangers] = recalls.map(Recall::shares);
+    let [mates, strangers] = recalls;
+    seen.all = mates.with(strangers).shares();
+    seen.templates_read_per_probe = (subject.templates_read() - read_before) as f64 / probes.len().max(1) as f64;
     Ok(seen)
+}
+
+/// People found of those that brute force finds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Recall {
+    right_at_1: usize,
+    wanted_at_1: usize,
+    right_at_5: usize,
+    wanted_at_5: usize,
+}
+
+impl Recall {
+    fn with(self, other: Self) -> Self {
+        Self {
+            right_at_1: self.right_at_1 + other.right_at_1,
+            wanted_at_1: self.wanted_at_1 + other.wanted_at_1,
+            right_at_5: self.right_at_5 + other.right_at_5,
+            wanted_at_5: self.wanted_at_5 + other.wanted_at_5,
+        }
+    }
+
+    fn shares(self) -> Recalls {
+        let share = |right: usize, wanted: usize| right as f64 / wanted.max(1) as f64;
+        Recalls {
+            recall_at_1: share(self.right_at_1, self.wanted_at_1),
+            recall_at_5: share(self.right_at_5, self.wanted_at_5),
+        }
+    }
 }
 
 /// Answers each line `alone N` or `together N B` with a line of JSON: the times, in milliseconds, of N searches for one

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::machine::Machine;
+use crate::templates::Kind;
 use crate::timing::Timing;
 
 const MIB: f64 = 1_048_576.0;
@@ -19,6 +20,8 @@ pub struct Report {
     pub threads: usize,
     pub probes: usize,
     pub templates: TemplateSource,
+    /// Whether the gallery stores rotated heads.
+    pub rotated: bool,
     /// Name of the search kernel.
     pub kernel: String,
     /// Seconds to insert all templates by one thread, without generating them.
@@ -39,8 +42,8 @@ pub struct Report {
     pub search: Timing,
     pub search_by_threads: ByThreads,
     pub batch: Batch,
-    pub recall_at_1: f64,
-    pub recall_at_5: f64,
+    #[serde(flatten)]
+    pub recall: Recalls,
     pub exactness: Exactness,
     /// Median time to insert one template, in microseconds.
     pub insert_us: f64,
@@ -53,12 +56,7 @@ pub struct Report {
 #[derive(Debug, Serialize)]
 pub struct TemplateSource {
     pub seed: u64,
-    /// Number of real embeddings that templates were made of.
-    pub real_seeds: usize,
-    /// Share of templates that are a real embedding plus noise; the others are random directions.
-    pub resampled_share: f64,
-    /// Range of the cosine of these to their real embedding, uniformly distributed.
-    pub cosine_to_seed: [f32; 2],
+    pub kind: Kind,
 }
 
 /// Searches by all threads.
@@ -88,15 +86,26 @@ pub struct Batch {
 pub struct Exactness {
     pub probes: usize,
     #[serde(skip)]
-    pub recall_at_1: f64,
-    #[serde(skip)]
-    pub recall_at_5: f64,
+    pub all: Recalls,
+    /// Probes of people in the library.
+    pub mates: Recalls,
+    /// Probes of others.
+    pub strangers: Recalls,
+    /// Templates that a search of a large library reads from outside the gallery, to compare them in full.
+    pub templates_read_per_probe: f64,
     /// Rows counted as right because their score equals the last right one up to single-precision rounding.
     pub equal_within_rounding: usize,
     /// Largest difference between a score found and the same score in double precision.
     pub largest_score_error: f64,
     /// Seconds that the brute-force comparison took.
     pub verify_s: f64,
+}
+
+/// Shares of the people found by brute force that the search found, too.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Recalls {
+    pub recall_at_1: f64,
+    pub recall_at_5: f64,
 }
 
 /// Searches by one thread with and without a concurrent writer.
@@ -118,11 +127,14 @@ impl Report {
         }
         let gib = |bytes_per_s: f64| bytes_per_s / 1e9;
         writeln!(out, "{}", self.machine.line())?;
-        let TemplateSource { real_seeds, resampled_share, .. } = self.templates;
-        let resampled = resampled_share * 100.0;
+        let kind = match self.templates.kind {
+            Kind::Faces => "with the spectrum of faces",
+            Kind::Random => "of random directions",
+        };
+        let form = if self.rotated { "rotated heads" } else { "whole" };
         writeln!(
             out,
-            "{} templates of {} numbers, {resampled:.0} % around {real_seeds} real faces; kernel {}",
+            "{} templates of {} numbers {kind}; {form}; kernel {}",
             self.people, self.dimensions, self.kernel
         )?;
         writeln!(
@@ -170,11 +182,17 @@ impl Report {
         writeln!(
             out,
             "recall@1 {:.6}, recall@5 {:.6} of {} probes against brute force in f32 ({:.1} s); scores off by {:.1e} at most",
-            self.recall_at_1,
-            self.recall_at_5,
+            self.recall.recall_at_1,
+            self.recall.recall_at_5,
             self.exactness.probes,
             self.exactness.verify_s,
             self.exactness.largest_score_error
+        )?;
+        let Exactness { mates, strangers, templates_read_per_probe, .. } = &self.exactness;
+        writeln!(
+            out,
+            "mates {:.6}, {:.6}; strangers {:.6}, {:.6}; {templates_read_per_probe:.1} templates read in full per probe",
+            mates.recall_at_1, mates.recall_at_5, strangers.recall_at_1, strangers.recall_at_5
         )?;
         writeln!(out, "insert {:.1} us, remove {:.1} us", self.insert_us, self.remove_us)?;
         Ok(())

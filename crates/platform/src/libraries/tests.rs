@@ -12,7 +12,7 @@ use aicp_vision::FakeBiometrics;
 
 async fn open(folder: &Path) -> Platform {
     let biometrics = Arc::new(FakeBiometrics::default());
-    let index = LocalIndex::start(biometrics.dimensions()).expect("threads start");
+    let index = LocalIndex::start(biometrics.dimensions(), None).expect("threads start");
     let engine = Builtin::new(biometrics, Arc::new(index));
     let key = MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits");
     let clock = Arc::new(SystemClock);

@@ -115,7 +115,7 @@ impl Fixture {
 }
 
 async fn open(folder: &TempDir, biometrics: &FakeBiometrics, clock: &Arc<ManualClock>, settings: Settings) -> Platform {
-    let index = LocalIndex::start(biometrics.dimensions()).expect("threads start");
+    let index = LocalIndex::start(biometrics.dimensions(), None).expect("threads start");
     let builtin = Builtin::new(Arc::new(biometrics.clone()), Arc::new(index));
     let key = MasterKey::from_hex(&"ab".repeat(32)).expect("64 digits");
     let clock = Arc::<ManualClock>::clone(clock);

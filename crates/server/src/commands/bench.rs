@@ -5,8 +5,8 @@ use crate::Result;
 use crate::config::Config;
 
 /// Measures library search.
-pub(crate) fn gallery(config: &Config, request: &aicp_measure::gallery::Request) -> Result<()> {
-    Ok(aicp_measure::gallery::run(request, &model_paths(config), &mut std::io::stdout().lock())?)
+pub(crate) fn gallery(request: &aicp_measure::gallery::Request) -> Result<()> {
+    Ok(aicp_measure::gallery::run(request, &mut std::io::stdout().lock())?)
 }
 
 /// Measures the stages of picture processing.

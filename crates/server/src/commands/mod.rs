@@ -30,7 +30,7 @@ use tracing::info;
 
 use crate::config::{Config, Live};
 use crate::data_dir::AdminToken;
-use crate::{Error, Result, data_dir, engines};
+use crate::{Error, Result, data_dir, engines, templates};
 
 /// Starts inference as configured, and waits until the networks are loaded.
 fn start_vision(config: &Config, workers: Option<NonZeroUsize>) -> Result<Vision> {
@@ -64,9 +64,10 @@ async fn open_platform(live: &Arc<Live>, vision: Vision, admin_token: &AdminToke
     let config = live.base();
     let keys = data_dir::master_keys(config)?;
     let no_index = |e| aicp_platform::Error::from(aicp_backends::Error::from(e));
-    let index = LocalIndex::start(vision.dimensions()).map_err(no_index)?;
-    let builtin = Builtin::new(Arc::new(vision), Arc::new(index));
     let store = open_store(config).await?;
+    let rotation = templates::rotation(&config.search, &vision, &store);
+    let index = LocalIndex::start(vision.dimensions(), rotation).map_err(no_index)?;
+    let builtin = Builtin::new(Arc::new(vision), Arc::new(index));
     let settings =
         LiveSettings::new(Arc::<Live>::clone(live), stored_settings(&store).await.map_err(of_database(config))?);
     let (engines, replaceable) = engines::open(&live.load().engines, builtin)?;

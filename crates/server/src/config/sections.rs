@@ -74,6 +74,15 @@ settings! {
 }
 
 settings! {
+    /// Search in memory.
+    pub struct Search {
+        /// Number of faces from which a library takes a sixth of the memory and a quarter of the search time: rotated heads
+        /// are in memory, and whole templates are read from the database for the few best (docs/performance.md); 0: never.
+        large_library_faces: usize = 16_384,
+    }
+}
+
+settings! {
     /// Logging to stderr.
     pub struct Log {
         /// Format of the lines: `text` or `json`.

@@ -58,6 +58,18 @@ impl Rows<'_> {
         Ok(Some(NewTemplate { algorithm, vector, recognisability: row.try_get("recognisability")? }))
     }
 
+    /// Returns the templates of these faces, as far as they are of this algorithm, in any order.
+    pub async fn vectors_of(&mut self, face_ids: &[FaceId], algorithm: &Algorithm) -> Result<Vec<(FaceId, Vec<f32>)>> {
+        let query = sql::query(
+            "SELECT face_id, vector FROM template
+             WHERE face_id IN (SELECT value FROM json_each($1)) AND algorithm = $2 AND provider = $3 AND version = $4",
+        );
+        let Algorithm { name, provider, version } = algorithm;
+        let query = query.bind(json_array(face_ids)).bind(name).bind(provider).bind(version);
+        let rows = query.fetch_all(&mut *self.db).await?;
+        rows.iter().map(|row| Ok((row.try_get("face_id")?, vector_from_blob(row.try_get("vector")?)?))).collect()
+    }
+
     /// Returns the faces of a person, newest first.
     pub async fn faces_of(&mut self, person_id: PersonId) -> Result<Vec<Face>> {
         let query = sql::query_as("SELECT * FROM face WHERE person_id = $1 ORDER BY file_id DESC");

@@ -9,6 +9,7 @@ mod events;
 mod exports;
 mod idempotency;
 mod jobs;
+mod large_library;
 mod lists;
 mod moving;
 mod operation;
