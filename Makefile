@@ -221,7 +221,7 @@ bench: setup bench/.packages/installed bench/compare/node_modules/installed ## M
 	$(AICP) bench gallery --people 1000000 --probes 10000 --json >bench/results/gallery-1000000.json
 	$(AICP) bench service --people 1000000 --clients 1,2,8,64 --json >bench/results/service.json
 	$(COMPARE)/vision.py --aicp $(AICP) --out bench/results/compare-vision.json
-	$(COMPARE)/gallery.py --aicp $(AICP) --pictures samples --out bench/results/compare-gallery.json
+	$(COMPARE)/gallery.py --aicp $(AICP) --out bench/results/compare-gallery.json
 	$(PYTHON) bench/report.py bench/results
 
 bench-10m: setup ## Measure a library of 10,000,000 people (20 GB of memory, 10 minutes)

@@ -161,7 +161,7 @@ impl Scanner {
     /// The caller must limit the number of concurrent searches.
     ///
     /// # Errors
-    /// [`Error::Dimensions`] or [`Error::NotFinite`] if the probe does not fit; `answer` is not called then.
+    /// [`crate::Error::Dimensions`] or [`crate::Error::NotFinite`] if the probe does not fit; `answer` is not called then.
     pub fn search(
         &self,
         gallery: &Arc<Gallery>,

@@ -18,6 +18,7 @@ export default {
     legacy: "Calls without a token",
     links: "Links to pictures",
     vision: "Networks",
+    search: "Search",
     http: "Connections and limits",
     tls: "TLS",
     log: "Log",

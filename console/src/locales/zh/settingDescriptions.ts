@@ -31,6 +31,8 @@ const descriptions: Record<string, string> = {
   "vision.runtime":
     "网络的运行库：auto、onnxruntime 或 openvino。auto 在有 OpenVINO 插件且处理器为支持 AVX2 的英特尔型号时用 OpenVINO，否则用 ONNX Runtime。",
   "vision.precision": "网络的计算精度：auto、f32 或 bf16。auto 在使用 OpenVINO 且处理器支持 AMX 时用 bf16，否则用 f32。",
+  "search.large_library_faces":
+    "底库人脸达到该数量后，内存只存旋转后的短特征，占用约为原来的六分之一，检索用时约为四分之一，结果不变；最相近的少数人脸从数据库读取完整特征再比。0 表示从不。",
   "http.body_memory_mib": "所有请求体合计可占用的内存上限（MiB）。",
   "http.max_connections": "所有监听地址合计的最大连接数。",
   "http.max_connections_per_address":

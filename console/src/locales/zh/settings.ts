@@ -16,6 +16,7 @@ export default {
     legacy: "无令牌调用",
     links: "图片链接",
     vision: "算法执行",
+    search: "检索",
     http: "连接与限流",
     tls: "TLS",
     log: "日志",
