@@ -1,8 +1,9 @@
 """How long one search takes, side by side, each on the same single core, over the same templates.
 
 AICP writes templates, probes and the five nearest templates of each probe (by brute force in single precision) into a folder
-and then searches in turns with faiss, usearch and PostgreSQL with pgvector. Recall stands beside speed: the share of the one
-and the five nearest that are found, and of the nearest where the probe is of somebody in the library.
+and then searches in turns with faiss, usearch and PostgreSQL with pgvector, and with itself when it stores whole templates.
+Recall stands beside speed: the share of the one and the five nearest that are found, and of the nearest where the probe is of
+somebody in the library. Templates have the spectrum of faces; once more they are random directions, which no faces have.
 """
 
 import argparse
@@ -36,7 +37,7 @@ class Aicp:
     def __init__(self, program, people, probes, options, folder):
         self.process = subprocess.Popen(
             [program, "bench", "gallery", "--people", str(people), "--probes", str(probes), "--writes-per-second", "0"]
-            + options + ["--export", folder, "--in-turns", "--json"],
+            + options + (["--export", folder] if folder else []) + ["--in-turns", "--json"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         line = self.process.stdout.readline()
@@ -55,6 +56,22 @@ class Aicp:
     def close(self):
         self.process.stdin.close()
         self.process.wait(60)
+
+
+class Whole(Aicp):
+    """AICP with whole templates in memory, as in a small library."""
+
+    name = "AICP, whole templates (8 bit, then exact)"
+
+    def __init__(self, program, people, probes, options):
+        super().__init__(program, people, probes, options + ["--large-library-faces", "0"], None)
+        self.build_s, self.ms, self.batch_ms = self.report["load_s"], [], []
+
+    def times(self, _, count, together=1):
+        return super().times(count, together)
+
+    def recall(self, _, __):
+        return self.report["recall_at_1"], self.report["recall_at_5"], self.report["exactness"]["mates"]["recall_at_1"]
 
 
 class Tool:
@@ -231,10 +248,16 @@ def row(each, batch, ours, ours_batch, recall, build_s):
     return line
 
 
-def compare(arguments, people, makers, alone, batches):
+def compare(arguments, people, makers, alone, batches, options=()):
     """Compares at one size; `makers` make the tools from the templates, one group at a time."""
     folder = arguments.scratch / str(people)
-    aicp = Aicp(arguments.aicp, people, arguments.probes, ["--random"] if arguments.random else [], folder)
+    aicp = Aicp(arguments.aicp, people, arguments.probes, list(options), folder)
+
+    def whole(_):
+        itself = Whole(arguments.aicp, people, arguments.probes, list(options))
+        yield itself, itself.close
+
+    makers = [whole, *makers]
     templates = np.memmap(folder / "templates.f32", np.float32, "r").reshape(people, -1)
     probes = np.fromfile(folder / "probes.f32", np.float32).reshape(-1, templates.shape[1])
     nearest = np.fromfile(folder / "nearest.i32", np.int32).reshape(-1, PLACES)
@@ -257,11 +280,10 @@ def compare(arguments, people, makers, alone, batches):
             all_ours_batch += ours_batch
             close()
     aicp.close()
-    # All, so the known ones too, or fewer.
-    recall = report["recall_at_1"], report["recall_at_5"], report["recall_at_1"]
+    recall = report["recall_at_1"], report["recall_at_5"], report["exactness"]["mates"]["recall_at_1"]
     ours = row(all_ours, all_ours_batch, all_ours, all_ours_batch, recall, report["load_s"])
     shutil.rmtree(folder)
-    return {"machine": report["machine"], "aicp": report, "tools": {"AICP (8 bit, then exact)": ours} | tools}
+    return {"machine": report["machine"], "aicp": report, "tools": {"AICP (heads, then exact)" if report["rotated"] else "AICP (8 bit, then exact)": ours} | tools}
 
 
 def nothing():
@@ -272,6 +294,10 @@ def flats(templates):
     yield faiss_flat(templates), nothing
     yield faiss_scalar(templates), nothing
     yield usearch_flat(np.ascontiguousarray(templates)), nothing
+
+
+def flat(templates):
+    yield faiss_flat(templates), nothing
 
 
 def graphs(templates):
@@ -294,7 +320,6 @@ def postgres_in(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--aicp", type=pathlib.Path, required=True)
-    parser.add_argument("--random", action="store_true", help="templates of random directions instead of the spectrum of faces")
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("bench/scratch"))
     parser.add_argument("--people", type=int, default=1_000_000, help="templates that are searched exactly")
     parser.add_argument("--indexed", type=int, default=100_000, help="templates that indexes are built of")
@@ -310,6 +335,7 @@ def main():
         arguments.indexed: compare(
             arguments, arguments.indexed, [flats, graphs, postgres_in(arguments.scratch / "postgres")], 50, 4
         ),
+        f"{arguments.people}-random": compare(arguments, arguments.people, [flat], 10, 2, ["--random"]),
     }
     report = {
         "measured": datetime.date.today().isoformat(),
