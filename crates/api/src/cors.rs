@@ -133,7 +133,7 @@ mod tests {
             "https://*",
             "https://*.example.com",
             "https://example.com/",
-            "https://Example.com",
+            "https://LOCALHOST",
             "https://example.com/x",
             "https://example.com:443",
             "http://example.com:80",

@@ -21,7 +21,7 @@ use crate::{Error, Result};
 /// roundings for each of at most 512 coordinates, in the worst case.
 pub(crate) const ROTATION_ERROR: f32 = 1e-3;
 /// Greatest mean share of a template's energy behind its head.
-const MAX_TAIL_ENERGY: f64 = 0.025;
+const MAX_TAIL_ENERGY: f64 = 0.04;
 /// Greatest mean share of a template's energy behind its middle.
 const MAX_REST_ENERGY: f64 = 0.001;
 /// Numbers of a head are a multiple of this.
