@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use aicp_measure::photo;
+use aicp_vision::ModelPaths;
 use clap::{Parser, Subcommand};
 
 /// Result of a benchmark. Errors are only printed.
@@ -50,6 +51,14 @@ enum Command {
         #[arg(long, default_value_t = photo::HEIGHT)]
         height: u16,
     },
+    /// Fill a new data folder with people
+    People {
+        /// The folder
+        folder: PathBuf,
+        /// Number of people
+        #[arg(long, default_value_t = 1_000_000)]
+        people: usize,
+    },
     /// Write down what files look like once they are decoded
     Decode(decode::Request),
     /// Measure what spoilt pictures do to recognition
@@ -68,6 +77,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
         Command::Photo { file, width, height } => write_photo(&cli, file, *width, *height),
+        Command::People { folder, people } => fill(&cli, folder, *people),
         Command::Decode(request) => decode::run(request),
         Command::Recognition(request) => recognition::run(&cli, request),
         Command::Statistics(request) => statistics::run(&cli, request),
@@ -82,6 +92,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn fill(cli: &Cli, folder: &Path, people: usize) -> Outcome<()> {
+    let photo = photo::of_default_size(&cli.samples.join("people/obama/obama.jpg"))?;
+    let models = ModelPaths { folder: cli.models.clone(), runtime: None };
+    Ok(aicp_measure::service::fill(folder, people, &photo, &models)?)
 }
 
 fn write_photo(cli: &Cli, file: &Path, width: u16, height: u16) -> Outcome<()> {

@@ -401,6 +401,11 @@ impl Builtin {
         self.search_all(&[library], templates, top_n, Filter::All).await
     }
 
+    /// Returns the index, for its files.
+    pub fn index(&self) -> &dyn Index {
+        &*self.index
+    }
+
     /// Returns the number of searchable faces of these libraries.
     pub fn faces(&self, libraries: &[LibraryId]) -> usize {
         self.index.faces(libraries)

@@ -12,7 +12,8 @@ pub use aicp_engines::{
     BoxError, ClaimLookup, Error as RemoteError, LibraryRef, RemoteEngine, RemoteFace, Target, Write,
 };
 pub use aicp_index::{
-    Axes, GalleryError, GalleryResult, Index, IndexChange, IndexedFace, LazyAxes, LocalIndex, Rotation, TemplateSource,
+    Axes, DamagedFace, FileDigest, FileLabel, GalleryError, GalleryResult, Index, IndexChange, IndexedFace, LazyAxes,
+    LocalIndex, Rotation, Snapshot, TemplateSource,
 };
 pub use aicp_vision::{
     Algorithm, Biometrics, Components, Cover, Dimensions, Examination, ExaminedFace, Format, Grade, HeadPose, Liveness,

@@ -69,14 +69,6 @@ impl Axes {
         Self::orthonormal(dimensions, matrix)
     }
 
-    /// Returns axes that were stored: one after the other, as [`Axes::rows`] returns them.
-    ///
-    /// # Errors
-    /// [`AxesError`] if they are not orthonormal.
-    pub fn of_rows(dimensions: usize, rows: &[f32]) -> Result<Self, AxesError> {
-        Self::orthonormal(dimensions, square(dimensions, rows)?)
-    }
-
     fn orthonormal(dimensions: usize, matrix: DMatrix<f32>) -> Result<Self, AxesError> {
         let exact = matrix.map(f64::from);
         let deviation = &exact * exact.transpose() - DMatrix::identity(dimensions, dimensions);

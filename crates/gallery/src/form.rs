@@ -156,6 +156,19 @@ impl RotatedForm {
         Some(Self { axes: axes.first(kept), head, source: Arc::clone(&rotation.source) })
     }
 
+    /// Returns the form with these axes, one after the other, and this many coordinates in a head and in both; `None` if
+    /// there are not so many.
+    pub fn of_axes(dimensions: usize, [head, kept]: [usize; 2], axes: &[f32], rotation: &Rotation) -> Option<Self> {
+        let fits = 0 < head && head < kept && kept <= dimensions && kept.checked_mul(dimensions) == Some(axes.len());
+        let axes = fits.then(|| DMatrix::from_row_slice(kept, dimensions, axes))?;
+        Some(Self { axes, head, source: Arc::clone(&rotation.source) })
+    }
+
+    /// Returns the axes, one after the other.
+    pub fn axis_rows(&self) -> Vec<f32> {
+        self.axes.transpose().as_slice().to_vec()
+    }
+
     /// Returns the numbers of a head and of a middle.
     pub fn numbers(&self) -> (usize, usize) {
         (self.head + 1, self.axes.nrows() - self.head)

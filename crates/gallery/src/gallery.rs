@@ -37,7 +37,7 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    fn new(form: &Form, rows: Rows) -> Arc<Self> {
+    pub fn new(form: &Form, rows: Rows) -> Arc<Self> {
         Arc::new(Self { form: form.clone(), rows: RwLock::new(rows) })
     }
 
@@ -106,6 +106,36 @@ impl Gallery {
         self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).judge_at = rotation.min_rows;
         self.rotation = Some(rotation);
         self
+    }
+
+    /// Returns a gallery of these segments of one form, all full but the last; `None` if a face has two rows.
+    pub(crate) fn of_segments(
+        dimensions: usize,
+        rotation: Rotation,
+        form: Form,
+        segments: Vec<Arc<Segment>>,
+    ) -> Option<Self> {
+        let mut gallery = Self::new(dimensions).with_rotation(rotation);
+        let writer = gallery.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
+        writer.form = form;
+        writer.row_of_face.reserve(segments.len() * SEGMENT_ROWS);
+        for segment in &segments {
+            let rows = segment.read();
+            for row in 0..rows.len() {
+                let life = rows.life(row);
+                if life.is_visible_at(0) {
+                    if writer.row_of_face.insert(life.entry.face, writer.rows).is_some() {
+                        return None;
+                    }
+                } else {
+                    writer.free.insert(writer.rows);
+                }
+                writer.rows += 1;
+            }
+        }
+        *gallery.live.get_mut() = writer.row_of_face.len();
+        gallery.segments.store(Arc::new(segments));
+        Some(gallery)
     }
 
     /// Returns whether its rows are rotated heads.
@@ -294,8 +324,13 @@ impl Gallery {
 
     /// Returns a snapshot of the gallery as it is now.
     pub(crate) fn view(&self) -> View<'_> {
-        let version = self.begin();
-        View { gallery: self, version, segments: self.segments.load_full() }
+        let (version, segments) = self.begin_with_segments();
+        View { gallery: self, version, segments }
+    }
+
+    /// Registers a search and returns the version it sees, with the segments, until [`Gallery::end`].
+    pub(crate) fn begin_with_segments(&self) -> (u64, Segments) {
+        (self.begin(), self.segments.load_full())
     }
 
     /// Registers a search and returns the version it sees.

@@ -10,6 +10,7 @@
 
 mod axes;
 mod codes;
+mod file;
 mod form;
 mod gallery;
 mod kernel;
@@ -24,6 +25,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aicp_types::{FaceId, LibraryId, PersonId};
 
 pub use axes::{Axes, AxesError};
+pub use file::{FileDigest, FileLabel, Snapshot};
 pub use form::{LazyAxes, Rotation, TemplateSource};
 pub use gallery::Gallery;
 pub use kernel::Kernel;
@@ -46,6 +48,9 @@ pub enum Error {
     /// The full templates of a large gallery can't be read.
     #[error("templates can't be read: {0}")]
     Source(String),
+    /// A file has no gallery that can be used.
+    #[error("the file of a gallery can't be used: {0}")]
+    File(String),
 }
 
 /// Result type of this crate.
@@ -111,6 +116,25 @@ impl Galleries {
             })
         };
         Arc::clone(galleries.entry(library).or_insert_with(new))
+    }
+
+    /// Makes this the gallery of a library.
+    pub fn put(&self, library: LibraryId, gallery: Gallery) {
+        self.by_library.write().unwrap_or_else(PoisonError::into_inner).insert(library, Arc::new(gallery));
+    }
+
+    /// Returns the libraries whose galleries store rotated heads, in order.
+    pub fn rotated(&self) -> Vec<LibraryId> {
+        let galleries = self.by_library.read().unwrap_or_else(PoisonError::into_inner);
+        let mut rotated: Vec<LibraryId> =
+            galleries.iter().filter(|(_, gallery)| gallery.is_rotated()).map(|(library, _)| *library).collect();
+        rotated.sort();
+        rotated
+    }
+
+    /// Returns what large galleries need, if there are any.
+    pub fn rotation(&self) -> Option<&Rotation> {
+        self.rotation.as_ref()
     }
 
     /// Removes the gallery of a library.

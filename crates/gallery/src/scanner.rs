@@ -297,19 +297,7 @@ impl Shared {
     fn work(&self) {
         let mut desk = WorkerBuffers::default();
         while let Some(work) = self.take() {
-            let slice = match work {
-                Work::Slice(slice) => slice,
-                Work::Chunk(chunk) => {
-                    chunk.search();
-                    continue;
-                }
-            };
-            desk.compare(&slice);
-            for task in slice.tasks {
-                if task.left.fetch_sub(1, Ordering::AcqRel) == 1 {
-                    task.done();
-                }
-            }
+            work.run(&mut desk);
         }
     }
 
@@ -324,6 +312,21 @@ impl Shared {
                 return None;
             }
             rounds = self.work.wait(rounds).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Work {
+    fn run(self, desk: &mut WorkerBuffers) {
+        let slice = match self {
+            Self::Slice(slice) => slice,
+            Self::Chunk(chunk) => return chunk.search(),
+        };
+        desk.compare(&slice);
+        for task in slice.tasks {
+            if task.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                task.done();
+            }
         }
     }
 }
@@ -372,7 +375,9 @@ impl Round {
     /// where it joined until it has had all.
     fn next(&mut self) -> Option<Slice> {
         let (longest, _) = self.given.iter().max_by_key(|(task, _)| task.segments.len())?;
-        let at = self.next % longest.segments.len();
+        // Behind the last segment comes the first, also when the task with the most segments has just ended: the others have seen
+        // theirs up to the end.
+        let at = if self.next < longest.segments.len() { self.next } else { 0 };
         self.next = at + 1;
         let segment = Arc::clone(&longest.segments[at]);
         let mut tasks = Vec::with_capacity(self.given.len());
@@ -456,3 +461,6 @@ impl WorkerBuffers {
         compare_rows(&slice.segment, first.gallery.kernel(), &self.pack, &probes, floor, &mut self.scratch, look);
     }
 }
+
+#[cfg(test)]
+mod tests;

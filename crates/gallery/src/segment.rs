@@ -4,6 +4,8 @@
 //! sees the rows of the version it began with. A row is reused only when no running search can still see its old
 //! content.
 
+mod encoding;
+
 use std::ops::Range;
 
 use crate::Entry;
@@ -121,7 +123,7 @@ impl Rows {
     pub fn push_free(&mut self, all_at_once: bool) {
         let row = self.len();
         if row == self.row_metas.capacity() {
-            let more = if all_at_once { SEGMENT_ROWS } else { row.clamp(INITIAL_ROWS, SEGMENT_ROWS - row) };
+            let more = if all_at_once { SEGMENT_ROWS } else { row.max(INITIAL_ROWS).min(SEGMENT_ROWS - row) };
             self.row_metas.reserve_exact(more);
             match &mut self.details {
                 Details::Lower(fine) => fine.reserve_exact(more * self.quads * QUAD),

@@ -12,6 +12,9 @@ pub enum Error {
     /// The index failed; the fault is not the caller's.
     #[error("the index failed: {0}")]
     Unavailable(String),
+    /// A file has no library that can be restored.
+    #[error("the file of a library can't be used: {0}")]
+    BadFile(String),
     /// The search threads can't be started.
     #[error("no thread can be started to search: {0}")]
     Threads(#[source] std::io::Error),

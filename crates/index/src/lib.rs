@@ -7,11 +7,15 @@ mod error;
 mod local;
 
 use std::collections::HashSet;
+use std::fs::File;
 
 use aicp_types::{FaceId, LibraryId, PersonId, Sequence};
 use async_trait::async_trait;
 
-pub use aicp_gallery::{Axes, Error as GalleryError, LazyAxes, Result as GalleryResult, Rotation, TemplateSource};
+pub use aicp_gallery::{
+    Axes, Error as GalleryError, FileDigest, FileLabel, LazyAxes, Result as GalleryResult, Rotation, Snapshot,
+    TemplateSource,
+};
 pub use error::{Error, Result};
 pub use local::LocalIndex;
 
@@ -125,4 +129,25 @@ pub trait Index: Send + Sync {
 
     /// Returns the number of searchable faces of all libraries.
     fn all_faces(&self) -> usize;
+
+    /// Returns the libraries whose faces can be written to a file: the large ones, if the index is in memory.
+    fn large_libraries(&self) -> Vec<LibraryId> {
+        Vec::new()
+    }
+
+    /// Returns the faces of a library as they are now, to be written to a file; `None` if it is not large.
+    fn snapshot(&self, library: LibraryId) -> Option<Snapshot> {
+        let _ = library;
+        None
+    }
+
+    /// Restores a library from a file that was written with this label and has this digest. Reads the file on the calling
+    /// thread. The library must be empty.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] if the file is damaged, is another one, or has no use here.
+    fn restore(&self, label: &FileLabel, file: &File, digest: &FileDigest) -> Result<()> {
+        let _ = (label, file, digest);
+        Err(Error::BadFile("this index keeps no files".to_owned()))
+    }
 }

@@ -1,11 +1,12 @@
 //! Index in the memory of this process.
 
+use std::fs::File;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use aicp_gallery::{Entry, Galleries, Rotation, Scanner, SearchAll};
+use aicp_gallery::{Entry, FileDigest, FileLabel, Galleries, Gallery, Rotation, Scanner, SearchAll, Snapshot};
 use aicp_types::{LibraryId, Sequence};
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
@@ -119,6 +120,25 @@ impl Index for LocalIndex {
 
     fn all_faces(&self) -> usize {
         self.galleries.len()
+    }
+
+    fn large_libraries(&self) -> Vec<LibraryId> {
+        self.galleries.rotated()
+    }
+
+    fn snapshot(&self, library: LibraryId) -> Option<Snapshot> {
+        self.galleries.find(library)?.snapshot()
+    }
+
+    fn restore(&self, label: &FileLabel, file: &File, digest: &FileDigest) -> Result<()> {
+        let rotation =
+            self.galleries.rotation().ok_or_else(|| Error::BadFile("no library is large here".to_owned()))?;
+        let (found, gallery) = Gallery::from_file(file, digest, rotation).map_err(|e| Error::BadFile(e.to_string()))?;
+        if found != *label || gallery.dimensions() != self.dimensions {
+            return Err(Error::BadFile("it was written for another library, moment or model".to_owned()));
+        }
+        self.galleries.put(LibraryId::new(label.library), gallery);
+        Ok(())
     }
 
     fn faces(&self, libraries: &[LibraryId]) -> usize {

@@ -1,5 +1,6 @@
 //! Compares a gallery with a list that is scanned and sorted in full.
 
+mod file;
 mod rotated;
 
 use std::num::NonZeroUsize;

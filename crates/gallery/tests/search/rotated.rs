@@ -14,24 +14,24 @@ use proptest::prelude::*;
 
 use crate::{assert_like, entry, naive};
 
-const DIMENSIONS: usize = 40;
+pub(crate) const DIMENSIONS: usize = 40;
 /// Ratio of the sizes of one number and the next.
-const DECAY: f32 = 0.75;
+pub(crate) const DECAY: f32 = 0.75;
 
 /// Templates that a gallery asks for.
 #[derive(Default)]
-struct Source {
+pub(crate) struct Source {
     templates: Mutex<HashMap<FaceId, Vec<f32>>>,
     is_broken: AtomicBool,
     asked: Mutex<usize>,
 }
 
 impl Source {
-    fn put(&self, face: FaceId, vector: &[f32]) {
+    pub fn put(&self, face: FaceId, vector: &[f32]) {
         self.templates.lock().expect("no panic").insert(face, vector.to_vec());
     }
 
-    fn take(&self, face: FaceId) {
+    pub fn take(&self, face: FaceId) {
         self.templates.lock().expect("no panic").remove(&face);
     }
 }
@@ -47,14 +47,14 @@ impl TemplateSource for Source {
     }
 }
 
-fn rotation(axes: Axes, min_rows: usize) -> (Rotation, Arc<Source>) {
+pub(crate) fn rotation(axes: Axes, min_rows: usize) -> (Rotation, Arc<Source>) {
     let source = Arc::new(Source::default());
     let axes = Arc::new(LazyAxes::new(Box::new(|| Some(axes))));
     (Rotation { axes, source: Arc::clone(&source) as _, min_rows }, source)
 }
 
 /// Returns unit vectors whose numbers become ever smaller, turned so that none of them stands alone.
-fn vectors(dimensions: usize, decay: f32, count: usize, seed: u64) -> Vec<Vec<f32>> {
+pub(crate) fn vectors(dimensions: usize, decay: f32, count: usize, seed: u64) -> Vec<Vec<f32>> {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     let mut number = move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -82,12 +82,12 @@ fn unit(raw: &[f32]) -> Vec<f32> {
     raw.iter().map(|v| v / norm).collect()
 }
 
-fn axes_of(vectors: &[Vec<f32>]) -> Axes {
+pub(crate) fn axes_of(vectors: &[Vec<f32>]) -> Axes {
     Axes::of_vectors(vectors[0].len(), &vectors.concat()).expect("axes")
 }
 
 /// Returns a gallery that is rotated from the beginning, as these vectors fill few dimensions, and its source.
-fn filled(dimensions: usize, kernel: Kernel, templates: &[(Entry, Vec<f32>)]) -> (Gallery, Arc<Source>) {
+pub(crate) fn filled(dimensions: usize, kernel: Kernel, templates: &[(Entry, Vec<f32>)]) -> (Gallery, Arc<Source>) {
     let sample: Vec<Vec<f32>> = templates.iter().map(|(_, vector)| vector.clone()).take(2000).collect();
     let (rotation, source) = rotation(axes_of(&sample), 1);
     let gallery = Gallery::with_kernel(dimensions, kernel).with_rotation(rotation);
@@ -97,11 +97,11 @@ fn filled(dimensions: usize, kernel: Kernel, templates: &[(Entry, Vec<f32>)]) ->
     (gallery, source)
 }
 
-fn numbered(vectors: Vec<Vec<f32>>) -> Vec<(Entry, Vec<f32>)> {
+pub(crate) fn numbered(vectors: Vec<Vec<f32>>) -> Vec<(Entry, Vec<f32>)> {
     vectors.into_iter().enumerate().map(|(id, vector)| (entry(id as i64 / 2, id as i64), vector)).collect()
 }
 
-fn all(top_n: usize) -> Query<'static> {
+pub(crate) fn all(top_n: usize) -> Query<'static> {
     Query { top_n, above: f32::NEG_INFINITY, filter: None }
 }
 
@@ -361,12 +361,12 @@ fn nobody_is_missed_while_a_gallery_grows_large() {
 
 #[test]
 fn axes_must_be_orthonormal() {
-    let sound = axes_of(&vectors(8, DECAY, 50, 1)).rows();
-    assert!(Axes::of_rows(8, &sound).is_ok());
-    let mut crooked = sound.clone();
-    crooked[5] += 0.01;
-    assert_eq!(Axes::of_rows(8, &crooked).err(), Some(AxesError::NotOrthonormal));
-    assert_eq!(Axes::of_rows(8, &sound[1..]).err(), Some(AxesError::NotSquare { dimensions: 8, numbers: 63 }));
+    let axes = axes_of(&vectors(8, DECAY, 50, 1)).rows();
+    for (a, b) in (0..8).flat_map(|a| (0..8).map(move |b| (a, b))) {
+        let dot: f32 = axes[a * 8..][..8].iter().zip(&axes[b * 8..][..8]).map(|(x, y)| x * y).sum();
+        assert!((dot - f32::from(u8::from(a == b))).abs() < 1e-5, "axes {a} and {b}: {dot}");
+    }
+    assert_eq!(Axes::of_weights(8, &axes[1..]).err(), Some(AxesError::NotSquare { dimensions: 8, numbers: 63 }));
     assert_eq!(Axes::of_vectors(0, &[]).err(), Some(AxesError::NotSquare { dimensions: 0, numbers: 0 }));
     assert_eq!(Axes::of_weights(2, &[f32::NAN, 0.0, 0.0, 1.0]).err(), Some(AxesError::NotOrthonormal));
     // The axes of a diagonal are its own, the largest first.

@@ -2,6 +2,7 @@
 
 mod exactness;
 mod export;
+mod libraries;
 mod report;
 mod subject;
 
@@ -16,6 +17,7 @@ use clap::Args;
 
 use self::exactness::check_exactness;
 use self::export::export;
+use self::libraries::search_many_libraries;
 use self::report::{Batch, Report, TemplateSource, Writing};
 use self::subject::Subject;
 use crate::bandwidth::ReadBuffer;
@@ -78,6 +80,9 @@ pub struct Request {
     /// Templates from which rotated heads are stored in memory instead of whole templates; 0: never
     #[arg(long, value_name = "N", default_value_t = 16_384)]
     pub large_library_faces: usize,
+    /// Then search this many libraries of 100 people each in one call; 0 for none
+    #[arg(long, value_name = "L", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub libraries: u32,
     /// Write templates, probes and the nearest templates of each into this folder, for other programs
     #[arg(long, value_name = "DIR")]
     pub export: Option<PathBuf>,
@@ -117,6 +122,11 @@ pub fn run(request: &Request, out: &mut impl Write) -> Result<()> {
     let (insert_us, remove_us) = change(&subject, &templates)?;
     let writing = search_while_written(&subject, &templates, timed, request)?;
 
+    let libraries = match request.libraries {
+        0 => None,
+        libraries => Some(search_many_libraries(libraries as usize, &templates, timed, threads)?),
+    };
+
     let verified = request.verify.unwrap_or(probes.len()).min(probes.len());
     let begun = Instant::now();
     let nearest = exact::nearest(&templates, &probes[..verified], threads)?;
@@ -149,6 +159,7 @@ pub fn run(request: &Request, out: &mut impl Write) -> Result<()> {
         insert_us,
         remove_us,
         writing,
+        libraries,
     };
     report.write(request.json, out)?;
     if request.in_turns {

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::libraries::ManyLibraries;
 use crate::Result;
 use crate::machine::Machine;
 use crate::templates::Kind;
@@ -50,6 +51,7 @@ pub struct Report {
     /// Median time to remove one template, in microseconds.
     pub remove_us: f64,
     pub writing: Option<Writing>,
+    pub libraries: Option<ManyLibraries>,
 }
 
 /// Origin of the templates.
@@ -163,6 +165,16 @@ impl Report {
             row("1 thread, idle", &writing.idle, 1)?;
             row(&format!("1 thread, {:.0} writes/s", writing.writes_per_second), &writing.search, 1)?;
             writeln!(out, "writes cost: p50 x{:.2}, p99 x{:.2}", writing.p50_ratio, writing.p99_ratio)?;
+        }
+        if let Some(many) = &self.libraries {
+            writeln!(
+                out,
+                "{} libraries of {} in one call: {:.2} ms, {:.2} GB/s",
+                many.libraries,
+                many.people_each,
+                many.timing.p50_ms,
+                gib(many.scan_bytes_per_s)
+            )?;
         }
         writeln!(
             out,

@@ -124,7 +124,8 @@ impl Subject {
     }
 }
 
-fn entry(row: usize) -> Entry {
+/// Returns the entry of a row: a person with one face.
+pub(super) fn entry(row: usize) -> Entry {
     Entry { person: PersonId::new(row as i64), face: FaceId::new(row as i64) }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use aicp_store::{Algorithm, BulkPerson, Bytes, NewFace, NewLibrary, NewPerson, NewTemplate, Profile, Store};
 use aicp_types::{Clock, Node, PersonId, Snowflakes, SystemClock, UnixMillis};
 use aicp_vision::{Effort, ModelPaths, Picture, PoolSize, Purpose, Vision};
+use nalgebra::DMatrix;
 
 use crate::machine::Threads;
 use crate::random::Random;
@@ -20,15 +21,21 @@ pub(super) const LIBRARY: &str = "benchmark";
 const PEOPLE_PER_TRANSACTION: usize = 4096;
 const SEED: u64 = 5;
 
-/// Template of the picture's face.
+/// Template of the picture's face, and the weights that make embeddings.
 struct Face {
     algorithm: Algorithm,
     vector: Vec<f32>,
+    /// Weights of the last layer, one row per output; the identity for a network without one.
+    weights: DMatrix<f32>,
 }
 
-/// Fills a new data folder with this many people. One has the face of the picture, the others are random directions.
-/// All share the picture, which is stored once.
-pub(super) fn fill(folder: &Path, people: usize, picture: &[u8], models: &ModelPaths) -> Result<()> {
+/// Fills a new data folder with this many people. One has the face of the picture, the others are what the last layer of
+/// the network makes of random numbers, so that their energy is along the same axes as that of faces. All share the
+/// picture, which is stored once.
+///
+/// # Errors
+/// [`Error`] if the picture shows no face, or the folder can't be filled.
+pub fn fill(folder: &Path, people: usize, picture: &[u8], models: &ModelPaths) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let face = embed_largest_face(picture, models).await?;
@@ -51,7 +58,12 @@ async fn embed_largest_face(picture: &[u8], models: &ModelPaths) -> Result<Face>
     });
     let vector = found.await?.ok_or_else(|| Error::Request("the picture shows no face".to_owned()))?.into_vec();
     let aicp_vision::Algorithm { name, provider, version } = vision.algorithm().clone();
-    Ok(Face { algorithm: Algorithm { name, provider, version }, vector })
+    let dimensions = vector.len();
+    let weights = match vision.embedder_weights() {
+        Some(weights) => DMatrix::from_row_slice(dimensions, dimensions, &weights),
+        None => DMatrix::identity(dimensions, dimensions),
+    };
+    Ok(Face { algorithm: Algorithm { name, provider, version }, vector, weights })
 }
 
 async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Result<()> {
@@ -81,7 +93,13 @@ async fn add(store: &Store, people: usize, picture: &[u8], face: &Face) -> Resul
     let mut under_way = None;
     for first in (0..people).step_by(PEOPLE_PER_TRANSACTION) {
         let numbers = first..people.min(first + PEOPLE_PER_TRANSACTION);
-        let together: Vec<_> = numbers.map(|number| person(number, now, &ids, face, &mut random)).collect();
+        let vectors = directions(numbers.len(), &face.weights, &mut random);
+        let people = numbers.zip(vectors.column_iter());
+        let together = people.map(|(number, vector)| {
+            let vector = if number == 0 { &face.vector } else { vector.as_slice() };
+            person(number, vector.to_vec(), now, &ids, &face.algorithm, &mut random)
+        });
+        let together: Vec<_> = together.collect();
         // While these are stored, the next ones are generated.
         let (store, pictures) = (store.clone(), vec![picture.clone()]);
         let next = tokio::spawn(async move { store.add_people(library, together, pictures).await });
@@ -98,14 +116,20 @@ async fn finish(adding: Option<tokio::task::JoinHandle<aicp_store::Result<Vec<Pe
 }
 
 /// Generates a person. The ids are smaller than any that the server will assign.
-fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random: &mut Random) -> BulkPerson {
-    let vector = if number == 0 { face.vector.clone() } else { random_direction(face.vector.len(), random) };
+fn person(
+    number: usize,
+    vector: Vec<f32>,
+    now: UnixMillis,
+    ids: &Snowflakes,
+    algorithm: &Algorithm,
+    random: &mut Random,
+) -> BulkPerson {
     let face = NewFace {
         file_id: ids.next(now).into(),
         bounding_box: [0.0; 4],
         confidence: 1.0,
         quality: None,
-        template: Some(NewTemplate { algorithm: face.algorithm.clone(), vector, recognisability: Some(1.0) }),
+        template: Some(NewTemplate { algorithm: algorithm.clone(), vector, recognisability: Some(1.0) }),
         engine_ref: None,
     };
     let person = NewPerson {
@@ -121,11 +145,14 @@ fn person(number: usize, now: UnixMillis, ids: &Snowflakes, face: &Face, random:
     BulkPerson { person, faces: vec![(face, 0)] }
 }
 
-/// Returns a random unit vector.
-fn random_direction(dimensions: usize, random: &mut Random) -> Vec<f32> {
+/// Returns unit vectors, each a column: what the weights make of random directions.
+fn directions(count: usize, weights: &DMatrix<f32>, random: &mut Random) -> DMatrix<f32> {
     // The sum of a few uniform numbers is close enough to normal that no direction is preferred.
-    let mut vector: Vec<f32> = (0..dimensions).map(|_| random.number() + random.number() + random.number()).collect();
-    let length = vector.iter().map(|number| number * number).sum::<f32>().max(f32::MIN_POSITIVE).sqrt();
-    vector.iter_mut().for_each(|number| *number /= length);
-    vector
+    let noise = DMatrix::from_fn(weights.ncols(), count, |_, _| random.number() + random.number() + random.number());
+    let mut vectors = weights * noise;
+    vectors.column_iter_mut().for_each(|mut vector| {
+        let length = vector.norm().max(f32::MIN_POSITIVE);
+        vector /= length;
+    });
+    vectors
 }
