@@ -8,83 +8,20 @@ check fails.
 """
 
 import base64
-import contextlib
-import datetime
-import hashlib
-import hmac
 import json
 import os
 import pathlib
-import socket
-import ssl
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+
 from run import ADMIN_TOKEN, ROOT, Server
+from s3 import KEYS, SECONDS, Bucket, make_bucket
 
-WEED = pathlib.Path(__file__).resolve().parent / ".packages/seaweedfs"
-KEYS = {"accessKey": "access-key-of-the-tests", "secretKey": "secret-key-of-the-tests"}
-SECONDS = 60
 PEOPLE = sorted((ROOT / "samples/strangers/female").glob("*.jpg"))[:6]
-
-
-def free_ports(number: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [one.getsockname()[1] for one in sockets]
-
-
-class Bucket:
-    """An S3 server with one identity, on loopback."""
-
-    def __init__(self, folder: pathlib.Path, certificate: pathlib.Path, key: pathlib.Path):
-        self.context = ssl.create_default_context(cafile=certificate)
-        (binary,) = (path for path in WEED.rglob("weed") if path.is_file())
-        binary.chmod(0o755)
-        config = folder / "s3.json"
-        identity = {"name": "aicp", "credentials": [KEYS], "actions": ["Admin", "Read", "Write", "List"]}
-        config.write_text(json.dumps({"identities": [identity]}))
-        (folder / "weed").mkdir()
-        # Ports above 10000 are free for gRPC, which SeaweedFS opens 10000 higher.
-        names = ["master.port", "volume.port", "filer.port", "s3.port", "s3.port.https", "s3.port.iceberg", "s3.port.lance"]
-        names += ["master.port.grpc", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc"]
-        ports = dict(zip(names, free_ports(len(names))))
-        self.port = ports["s3.port.https"]
-        command = [binary, "server", f"-dir={folder / 'weed'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-filer"]
-        command += [f"-{name}={port}" for name, port in ports.items()]
-        command += [f"-s3.config={config}", f"-s3.cert.file={certificate}", f"-s3.key.file={key}"]
-        command += ["-master.volumeSizeLimitMB=64", "-volume.max=30"]
-        self.log = (folder / "weed.log").open("w")
-        self.process = subprocess.Popen([*map(str, command)], stdout=self.log, stderr=self.log, cwd=folder)
-
-    def __enter__(self) -> "Bucket":
-        # Ready when it refuses an unsigned call.
-        for _ in range(SECONDS * 10):
-            if self.process.poll() is not None:
-                break
-            try:
-                urllib.request.urlopen(f"https://127.0.0.1:{self.port}/", timeout=5, context=self.context)
-                return self
-            except urllib.error.HTTPError:
-                return self
-            except OSError:
-                time.sleep(0.1)
-        self.__exit__()
-        raise SystemExit(f"error: the S3 server did not start: {pathlib.Path(self.log.name).read_text()[-2000:]}")
-
-    def __exit__(self, *_) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            # A filer without its master ignores the signal.
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
 
 
 class Checks:
@@ -105,28 +42,6 @@ def pictures_of(data: pathlib.Path) -> dict[str, bytes]:
 def enrol(server: Server, library: str, path: pathlib.Path) -> None:
     body = {"name": path.stem, "image": base64.b64encode(path.read_bytes()).decode()}
     server.post(f"/api/v1/libraries/{library}/people", body, Authorization=f"Bearer {ADMIN_TOKEN}")
-
-
-def make_bucket(bucket: Bucket, name: str) -> bool:
-    """Makes a bucket by a signed call (AWS Signature Version 4)."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    moment, day, empty = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d"), hashlib.sha256(b"").hexdigest()
-    host = f"127.0.0.1:{bucket.port}"
-    headers = {"host": host, "x-amz-content-sha256": empty, "x-amz-date": moment}
-    signed = ";".join(headers)
-    request = "\n".join(["PUT", f"/{name}", "", *(f"{key}:{value}" for key, value in headers.items()), "", signed, empty])
-    scope = f"{day}/us-east-1/s3/aws4_request"
-    to_sign = "\n".join(["AWS4-HMAC-SHA256", moment, scope, hashlib.sha256(request.encode()).hexdigest()])
-    key = ("AWS4" + KEYS["secretKey"]).encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.new(key, to_sign.encode(), "sha256").hexdigest()
-    given = f"AWS4-HMAC-SHA256 Credential={KEYS['accessKey']}/{scope}, SignedHeaders={signed}, Signature={signature}"
-    call = urllib.request.Request(f"https://{host}/{name}", b"", headers | {"Authorization": given}, method="PUT")
-    # urllib would add a type.
-    call.add_header("Content-Type", "application/octet-stream")
-    with urllib.request.urlopen(call, timeout=SECONDS, context=bucket.context) as answer:
-        return answer.status == 200
 
 
 def main() -> int:

@@ -1,6 +1,5 @@
 //! Where a repository is: a folder or an S3 bucket.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -8,25 +7,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aicp_s3::{Access, Bucket};
 use aicp_settings::{Secret, settings};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
-use object_store::client::{HttpClient, HttpConnector};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
-use object_store::prefix::PrefixStore;
-use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
-use percent_encoding::percent_decode_str;
-use url::Url;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use crate::error::{at, at_place};
 use crate::{Error, Result};
 
-/// Timeout of connecting to an S3 server.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeout of a request to an S3 server.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a failed request is made again.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 settings! {
     /// Backups (`aicp backup`).
@@ -150,50 +145,23 @@ fn create_private(path: &Path) -> Result<()> {
 
 /// Opens a bucket.
 fn s3(address: &str, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
-    let wrong = |reason: &str| Error::Address(format!("{}: {reason}", address.split('?').next().unwrap_or_default()));
-    let url = Url::parse(address).map_err(|e| wrong(&e.to_string()))?;
-    let bucket = url.host_str().ok_or_else(|| wrong("the bucket is missing"))?;
-    let prefix = percent_decode_str(url.path().trim_matches('/')).decode_utf8().map_err(|e| wrong(&e.to_string()))?;
-    let mut options: HashMap<_, _> = url.query_pairs().into_owned().collect();
     let secret = |name: &str, value: &Option<Secret>| {
-        let value = value.as_ref().ok_or_else(|| wrong(&format!("backup.{name} is not set")))?;
+        let value = value.as_ref().ok_or_else(|| {
+            Error::Address(format!("{}: backup.{name} is not set", address.split('?').next().unwrap_or_default()))
+        })?;
         Ok::<_, Error>(value.reveal().trim().to_owned())
     };
-    let trust = aicp_trust::client_config_with_file(settings.extra_roots_file.as_deref());
-    let trust = trust.map_err(|e| Error::Tls(format!("backup.extra_roots_file: {e}")))?;
-    let mut builder = AmazonS3Builder::new()
-        .with_bucket_name(bucket)
-        .with_region(options.remove("region").unwrap_or_else(|| "us-east-1".to_owned()))
-        .with_access_key_id(secret("access_key", &settings.access_key)?)
-        .with_secret_access_key(secret("secret_key", &settings.secret_key)?)
-        .with_conditional_put(S3ConditionalPut::ETagMatch)
-        .with_http_connector(Connector(trust));
-    if let Some(endpoint) = options.remove("endpoint") {
-        builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
-    }
-    if let Some(unknown) = options.keys().next() {
-        return Err(wrong(&format!("unknown option {unknown}; there are endpoint and region")));
-    }
-    let bucket = builder.build().map_err(at_place(address.split('?').next().unwrap_or_default()))?;
-    Ok(match prefix.as_ref() {
-        "" => Arc::new(bucket),
-        prefix => Arc::new(PrefixStore::new(bucket, prefix)),
-    })
-}
-
-/// Makes HTTP clients that trust the authorities of this process.
-#[derive(Debug)]
-struct Connector(aicp_trust::ClientConfig);
-
-impl HttpConnector for Connector {
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(self.0.clone())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .no_proxy()
-            .build();
-        let client = client.map_err(|e| object_store::Error::Generic { store: "S3", source: Box::new(e) })?;
-        Ok(HttpClient::new(client))
+    let access = Access {
+        access_key: secret("access_key", &settings.access_key)?,
+        secret_key: secret("secret_key", &settings.secret_key)?,
+        extra_roots_file: settings.extra_roots_file.clone(),
+        timeout: REQUEST_TIMEOUT,
+        patience: PATIENCE,
+    };
+    match Bucket::open(address, &access) {
+        Ok(bucket) => Ok(bucket.store),
+        Err(aicp_s3::Error::Trust(e)) => Err(Error::Tls(format!("backup.extra_roots_file: {e}"))),
+        Err(aicp_s3::Error::Client { address, source }) => Err(at_place(address)(*source)),
+        Err(aicp_s3::Error::Address(reason)) => Err(Error::Address(reason)),
     }
 }

@@ -30,9 +30,16 @@ pub enum Error {
         /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The operation was not run, as the process is ending.
+    /// The place can't be reached, or the process is ending.
     #[error("the pictures can't be reached")]
     Unavailable,
+}
+
+impl Error {
+    /// Returns whether the place can't be reached, so that the operation may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable)
+    }
 }
 
 /// Adds the path to an I/O error; for `map_err`.

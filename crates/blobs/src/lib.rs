@@ -19,11 +19,13 @@
 //! ```
 
 mod error;
+mod files;
 mod key;
 mod local;
 mod memory;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -31,8 +33,9 @@ use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 
 pub use error::{Error, Result};
+pub use files::{Files, ListedFile, open_file};
 pub use key::{BlobKey, SHARDS};
-pub use local::{Hold, LocalBlobs};
+pub use local::{Hold, LocalBlobs, OpenFile};
 pub use memory::MemoryBlobs;
 
 /// Bytes of a blob, in pieces.
@@ -59,6 +62,16 @@ pub trait Blobs: Send + Sync + 'static {
 
     /// Returns the file of a blob, if blobs are files on this machine.
     fn path(&self, key: &BlobKey) -> Option<PathBuf>;
+
+    /// Returns an address from which anybody can read a blob for a time; `None` if there is none.
+    async fn link(&self, _: &BlobKey, _: Duration) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Returns the named files beside the blobs, if nodes share them.
+    fn files(&self) -> Option<&dyn Files> {
+        None
+    }
 }
 
 /// Reads a whole blob and verifies it.

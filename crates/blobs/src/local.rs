@@ -2,33 +2,41 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use crate::error::at;
-use crate::{BlobKey, BlobStream, Blobs, Error, Result};
+use crate::{BlobKey, BlobStream, Blobs, Error, Files, Result};
 
 /// Bytes of a piece in a stream.
 const PIECE_BYTES: usize = 1 << 20;
+/// Age from which nobody is writing a file under `incoming` any more.
+const ABANDONED: Duration = Duration::from_hours(6);
 
 /// Blobs in a folder: `<first 2 digits>/<other digits>`. A file is written under `incoming/`, made durable, and then
-/// moved to its name, so that no reader sees a part of it. One process at a time may have the folder open.
+/// moved to its name, so that no reader sees a part of it. One process at a time may have the folder open, unless all open it as
+/// [shared](Self::open_shared).
 #[derive(Debug, Clone)]
 pub struct LocalBlobs {
     folder: Arc<Folder>,
 }
 
 #[derive(Debug)]
-struct Folder {
-    root: PathBuf,
+pub(crate) struct Folder {
+    pub(crate) root: PathBuf,
     incoming: PathBuf,
+    is_shared: bool,
+    /// Tells the files of this process under `incoming` from those of others.
+    writer: u64,
     next_number: AtomicU64,
 }
 
@@ -42,22 +50,33 @@ impl LocalBlobs {
     /// # Errors
     /// [`Error::Io`].
     pub fn open(root: &Path) -> Result<Self> {
-        let incoming = root.join(Self::INCOMING);
+        Self::open_as(root, false)
+    }
+
+    /// Opens a folder that other processes have open, too. It also has [`Files`]. Of what others were writing, only what is hours old
+    /// is taken care of. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn open_shared(root: &Path) -> Result<Self> {
+        Self::open_as(root, true)
+    }
+
+    fn open_as(root: &Path, is_shared: bool) -> Result<Self> {
+        let folder = Folder::of(root, is_shared);
         create_dir(root)?;
-        create_dir(&incoming)?;
+        create_dir(&folder.incoming)?;
         for shard in 0..=u8::MAX {
             create_dir(&root.join(hex::encode([shard])))?;
         }
         sync_dir(root)?;
-        let folder = Folder { root: root.to_owned(), incoming, next_number: AtomicU64::new(0) };
         folder.settle_incoming()?;
         Ok(Self { folder: Arc::new(folder) })
     }
 
     /// Opens an existing folder to read from it, also while another process has it open.
     pub fn open_to_read(root: &Path) -> Self {
-        let incoming = root.join(Self::INCOMING);
-        Self { folder: Arc::new(Folder { root: root.to_owned(), incoming, next_number: AtomicU64::new(0) }) }
+        Self { folder: Arc::new(Folder::of(root, false)) }
     }
 
     /// Lets no process delete blobs of the folder until the returned lock is dropped; deletions wait meanwhile. Blocks while
@@ -78,7 +97,10 @@ impl LocalBlobs {
         BlobKey::parse(&format!("{shard}{rest}")).filter(|key| key.split().0 == shard)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Folder) -> Result<T> + Send + 'static) -> Result<T> {
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Folder) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let folder = Arc::clone(&self.folder);
         // Joining fails only if the runtime is shutting down.
         tokio::task::spawn_blocking(move || work(&folder)).await.unwrap_or(Err(Error::Unavailable))
@@ -99,19 +121,9 @@ impl Blobs for LocalBlobs {
     }
 
     async fn get(&self, key: &BlobKey) -> Result<BlobStream> {
-        let (key, blobs) = (key.clone(), self.clone());
+        let key = key.clone();
         let (file, first) = self.run(move |folder| folder.open(&key)).await?;
-        let path = file.path.clone();
-        let rest = stream::try_unfold(Some(file), move |file| {
-            let (blobs, path) = (blobs.clone(), path.clone());
-            async move {
-                let Some(mut file) = file else { return Ok(None) };
-                let (file, piece) =
-                    blobs.run(move |_| file.read_piece().map_err(at(path)).map(|piece| (file, piece))).await?;
-                Ok((!piece.is_empty()).then_some((piece, Some(file))))
-            }
-        });
-        Ok(stream::iter([Ok(first)]).chain(rest).boxed())
+        Ok(stream::iter([Ok(first)]).chain(file.stream()).boxed())
     }
 
     async fn delete(&self, keys: &[BlobKey]) -> Result<()> {
@@ -126,15 +138,35 @@ impl Blobs for LocalBlobs {
     fn path(&self, key: &BlobKey) -> Option<PathBuf> {
         Some(self.folder.place(key))
     }
+
+    fn files(&self) -> Option<&dyn Files> {
+        self.folder.is_shared.then_some(self)
+    }
 }
 
 /// A file that is read in pieces.
-struct OpenFile {
-    file: File,
-    path: PathBuf,
+#[derive(Debug)]
+pub struct OpenFile {
+    pub(crate) file: File,
+    pub(crate) path: PathBuf,
 }
 
 impl OpenFile {
+    /// Returns the rest of the file.
+    pub fn stream(self) -> BlobStream {
+        let rest = stream::try_unfold(Some(self), async |file| {
+            let Some(mut file) = file else { return Ok(None) };
+            let read = tokio::task::spawn_blocking(move || {
+                let piece = file.read_piece().map_err(at(&file.path))?;
+                Ok((file, piece))
+            });
+            // Joining fails only if the runtime is shutting down.
+            let (file, piece) = read.await.unwrap_or(Err(Error::Unavailable))?;
+            Ok((!piece.is_empty()).then_some((piece, Some(file))))
+        });
+        rest.boxed()
+    }
+
     /// Reads the next piece; it is empty at the end.
     fn read_piece(&mut self) -> std::io::Result<Bytes> {
         let mut piece = Vec::new();
@@ -144,6 +176,22 @@ impl OpenFile {
 }
 
 impl Folder {
+    fn of(root: &Path, is_shared: bool) -> Self {
+        Self {
+            root: root.to_owned(),
+            incoming: root.join(LocalBlobs::INCOMING),
+            is_shared,
+            writer: RandomState::new().hash_one(std::process::id()),
+            next_number: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns a new path under `incoming`.
+    pub(crate) fn next_incoming(&self, name: &str) -> PathBuf {
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        self.incoming.join(format!("{name}.{:016x}-{number}", self.writer))
+    }
+
     fn place(&self, key: &BlobKey) -> PathBuf {
         let (shard, rest) = key.split();
         self.root.join(shard).join(rest)
@@ -162,8 +210,7 @@ impl Folder {
     /// Writes blobs under `incoming` and moves them to their names. `written` gets the paths under `incoming`.
     fn write_all(&self, blobs: &[(BlobKey, Bytes)], written: &mut Vec<PathBuf>) -> Result<()> {
         for (key, bytes) in blobs {
-            let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-            let path = self.incoming.join(format!("{key}.{number}"));
+            let path = self.next_incoming(key.as_ref());
             written.push(path.clone());
             write_new(&path, bytes).map_err(at(&path))?;
         }
@@ -184,14 +231,15 @@ impl Folder {
                 tracing::warn!(path = %path.display(), "this is no picture of the store and is left alone");
                 continue;
             }
-            let named = path.file_stem().and_then(|name| BlobKey::parse(name.to_str()?));
-            let bytes = fs::read(&path).map_err(at(&path))?;
-            match named.filter(|key| BlobKey::of(&bytes) == *key) {
-                Some(key) => {
+            if self.is_shared && !is_abandoned(&entry) {
+                continue;
+            }
+            match path.file_stem().and_then(|name| BlobKey::parse(name.to_str()?)) {
+                Some(key) if BlobKey::of(&fs::read(&path).map_err(at(&path))?) == key => {
                     fs::rename(&path, self.place(&key)).map_err(at(&path))?;
                     completed.push(key);
                 }
-                None => fs::remove_file(&path).map_err(at(&path))?,
+                _ => fs::remove_file(&path).map_err(at(&path))?,
             }
         }
         self.sync_shards(completed.iter())
@@ -239,12 +287,18 @@ impl Folder {
     }
 }
 
+/// Returns whether a file was left long ago.
+pub(crate) fn is_abandoned(entry: &fs::DirEntry) -> bool {
+    let changed = entry.metadata().and_then(|about| about.modified());
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > ABANDONED))
+}
+
 /// Creates a folder and its parents for this user only; existing ones are left unchanged.
-fn create_dir(path: &Path) -> Result<()> {
+pub(crate) fn create_dir(path: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))
 }
 
-fn sync_dir(path: &Path) -> Result<()> {
+pub(crate) fn sync_dir(path: &Path) -> Result<()> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(at(path))
 }
 

@@ -1,44 +1,14 @@
-//! Cases that every implementation of [`Blobs`] passes, and those of the local folder.
+//! Blobs in memory and in a local folder.
+
+mod cases;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::SystemTime;
 
-use aicp_blobs::{BlobKey, Blobs, Error, LocalBlobs, MemoryBlobs, SHARDS, read_all};
-use bytes::Bytes;
+use aicp_blobs::{Blobs, Error, LocalBlobs, MemoryBlobs, read_all};
 
-fn blob(text: &str) -> (BlobKey, Bytes) {
-    let bytes = Bytes::copy_from_slice(text.as_bytes());
-    (BlobKey::of(&bytes), bytes)
-}
-
-async fn listed(blobs: &dyn Blobs) -> Vec<BlobKey> {
-    let mut keys = Vec::new();
-    for shard in 0..SHARDS {
-        let shard = u8::try_from(shard).expect("256 shards");
-        let found = blobs.list(shard).await.expect("it is listed");
-        assert!(found.iter().all(|key| key.shard() == shard));
-        keys.extend(found);
-    }
-    keys
-}
-
-async fn passes_all_cases(blobs: &dyn Blobs) {
-    let (large, empty) = (blob(&"large ".repeat(1 << 19)), blob(""));
-    blobs.put(&[large.clone(), empty.clone()]).await.expect("they are put");
-    blobs.put(std::slice::from_ref(&large)).await.expect("again");
-    for (key, bytes) in [&large, &empty] {
-        assert!(read_all(blobs, key).await.expect("it is read") == *bytes);
-    }
-    let mut keys = [large.0.clone(), empty.0.clone()];
-    keys.sort();
-    assert_eq!(listed(blobs).await, keys);
-
-    let (missing, _) = blob("missing");
-    assert!(matches!(read_all(blobs, &missing).await, Err(Error::Missing { key }) if key == missing));
-    blobs.delete(&[large.0.clone(), missing, large.0.clone()]).await.expect("they are deleted");
-    assert!(matches!(read_all(blobs, &large.0).await, Err(Error::Missing { .. })));
-    assert_eq!(listed(blobs).await, [empty.0]);
-}
+use crate::cases::{blob, files_pass_all_cases, passes_all_cases};
 
 #[tokio::test]
 async fn memory_passes_all_cases() {
@@ -48,7 +18,40 @@ async fn memory_passes_all_cases() {
 #[tokio::test]
 async fn a_folder_passes_all_cases() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    passes_all_cases(&LocalBlobs::open(&folder.path().join("a/b")).expect("it opens")).await;
+    let blobs = LocalBlobs::open(&folder.path().join("a/b")).expect("it opens");
+    passes_all_cases(&blobs).await;
+    assert!(blobs.files().is_none(), "nobody shares it");
+}
+
+#[tokio::test]
+async fn a_shared_folder_passes_all_cases() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let blobs = LocalBlobs::open_shared(folder.path()).expect("it opens");
+    passes_all_cases(&blobs).await;
+    files_pass_all_cases(blobs.files().expect("nodes share it")).await;
+}
+
+#[tokio::test]
+async fn one_who_opens_a_shared_folder_leaves_alone_what_others_are_writing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (one, other) = (LocalBlobs::open_shared(folder.path()), LocalBlobs::open_shared(folder.path()));
+    let (one, other) = (one.expect("it opens"), other.expect("it opens"));
+    let (key, bytes) = blob("p");
+    let put = [(key.clone(), bytes)];
+    let puts =
+        futures_util::future::join_all((0..32).map(|n| if n % 2 == 0 { one.put(&put) } else { other.put(&put) }));
+    assert!(puts.await.into_iter().all(|put| put.is_ok()));
+    assert_eq!(read_all(&other, &key).await.expect("it is read"), "p");
+
+    let incoming = folder.path().join("incoming");
+    let (fresh, old) = (incoming.join(format!("{key}.1-0")), incoming.join(format!("{key}.2-0")));
+    for path in [&fresh, &old] {
+        fs::write(path, "half").expect("as another process does");
+    }
+    let long_ago = SystemTime::UNIX_EPOCH;
+    fs::File::options().write(true).open(&old).and_then(|file| file.set_modified(long_ago)).expect("it is old");
+    LocalBlobs::open_shared(folder.path()).expect("it opens");
+    assert!(fresh.exists() && !old.exists());
 }
 
 #[tokio::test]
