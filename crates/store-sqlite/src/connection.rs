@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::types::ValueRef;
 use rusqlite::{ErrorCode, OpenFlags, ffi};
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 use aicp_store::sql::{Connection, DatabaseError, Kind, QueryResult, Result, Row, Statement, Value};
@@ -116,7 +117,14 @@ fn bind(prepared: &mut rusqlite::Statement<'_>, position: usize, value: &Value) 
         Value::Real(number) => prepared.raw_bind_parameter(position, number),
         Value::Text(text) => prepared.raw_bind_parameter(position, text),
         Value::Blob(bytes) => prepared.raw_bind_parameter(position, bytes),
+        Value::Integers(numbers) => prepared.raw_bind_parameter(position, json(numbers)?),
+        Value::Texts(texts) => prepared.raw_bind_parameter(position, json(texts)?),
     }
+}
+
+/// Encodes a list for `json_each`.
+fn json(list: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(list).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
 fn value_of(value: ValueRef<'_>) -> Result<Value> {

@@ -3,13 +3,14 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use aicp_store::sql::Connection;
 use aicp_store::{
-    Algorithm, Database, DatabaseUsage, Effects, Job, Observer, Result, Space, TemplateSink, TemplatesRead, at,
-    run_blocking,
+    Algorithm, Database, DatabaseUsage, Effects, Job, Observer, Result, RowIds, Space, TemplateSink, TemplatesRead,
+    Writer, at, run_blocking,
 };
+use aicp_types::LibraryId;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
@@ -17,9 +18,9 @@ use crate::connection::Local;
 use crate::disk::Disk;
 use crate::readers::Readers;
 use crate::schema;
-use crate::templates;
-use crate::writer::Writer;
-use crate::{DATABASE, lock_data_dir};
+use crate::templates::{self, Selection};
+use crate::writer::Writing;
+use crate::{DATABASE, lock};
 
 const READERS: usize = 4;
 /// Page size in bytes of a new file; an existing file keeps its own. Three templates of 2 KiB fit a page, whereas in
@@ -34,7 +35,6 @@ pub struct Sqlite {
     readers: Readers,
     writer: Writer,
     disk: Arc<Disk>,
-    observer: Arc<OnceLock<Arc<dyn Observer>>>,
     /// Lock of the data folder; `None` once closed.
     lock: Mutex<Option<File>>,
 }
@@ -46,7 +46,7 @@ impl Sqlite {
     /// As [`open`](crate::open).
     pub async fn open(data_dir: &Path) -> Result<Self> {
         let dir = data_dir.to_owned();
-        let lock = run_blocking(move || lock_data_dir(&dir)).await?;
+        let lock = run_blocking(move || lock(&dir)).await?;
         Self::open_locked(data_dir, lock).await
     }
 
@@ -66,9 +66,8 @@ impl Sqlite {
         })
         .await?;
         let readers = Readers::open(&path, READERS)?;
-        let observer = Arc::<OnceLock<_>>::default();
-        let writer = Writer::start(connection, Arc::clone(&observer)).map_err(at(&path))?;
-        Ok(Self { path, readers, writer, disk: Arc::new(disk), observer, lock: Mutex::new(Some(lock)) })
+        let writer = Writer::start(Writing::new(connection)).map_err(at(&path))?;
+        Ok(Self { path, readers, writer, disk: Arc::new(disk), lock: Mutex::new(Some(lock)) })
     }
 }
 
@@ -110,12 +109,27 @@ impl Database for Sqlite {
     }
 
     fn observe(&self, observer: Arc<dyn Observer>) {
-        // A second observer is a mistake of the caller, who is told so by its silence.
-        let _ = self.observer.set(observer);
+        self.writer.observe(observer);
     }
 
-    async fn read_templates(&self, algorithm: &Algorithm, take: TemplateSink) -> Result<TemplatesRead> {
-        templates::read(&self.path, &self.writer, algorithm, take).await
+    async fn read_templates(
+        &self,
+        algorithm: &Algorithm,
+        without: &[LibraryId],
+        take: TemplateSink,
+    ) -> Result<TemplatesRead> {
+        templates::read(&self.path, &self.writer, Selection::new(algorithm, without), take).await
+    }
+
+    fn row_ids(&self) -> RowIds {
+        RowIds {
+            read: "SELECT name, seq FROM sqlite_sequence",
+            write: &[
+                "UPDATE sqlite_sequence SET seq = MAX(seq, $2) WHERE name = $1",
+                "INSERT INTO sqlite_sequence (name, seq) SELECT $1, $2
+                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $1)",
+            ],
+        }
     }
 
     async fn check(&self) -> Result<()> {

@@ -57,7 +57,7 @@ pub async fn open(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
 async fn open_inner(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
     let dir = data_dir.to_owned();
     let (lock, blobs) = run_blocking(move || {
-        let lock = lock_data_dir(&dir)?;
+        let lock = lock(&dir)?;
         // The folder of pictures comes first: if a database exists, so does the folder.
         Ok((lock, LocalBlobs::open(&dir.join(OBJECTS))?))
     })
@@ -74,8 +74,11 @@ async fn open_inner(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
     Ok(store)
 }
 
-/// Creates the data folder where missing and locks it.
-fn lock_data_dir(path: &Path) -> Result<File> {
+/// Creates a data folder where missing and locks it until the file is closed.
+///
+/// # Errors
+/// [`Error::InUse`], and errors of the disk.
+pub fn lock(path: &Path) -> Result<File> {
     create_data_dir(path)?;
     let lock = take_lock(path.join("lock"))?;
     // SQLite can't even read without space for the files beside the database.

@@ -5,7 +5,7 @@ use aicp_store::{Error, Result};
 use crate::connection::{self, Local};
 
 /// Statements of each version, in order. A released version is never changed.
-pub(super) const VERSIONS: [(i64, &str); 25] = [
+pub(super) const VERSIONS: [(i64, &str); 26] = [
     (1, include_str!("../migrations/sqlite/0001_initial.sql")),
     (2, include_str!("../migrations/sqlite/0002_platform.sql")),
     (3, include_str!("../migrations/sqlite/0003_keys.sql")),
@@ -31,6 +31,7 @@ pub(super) const VERSIONS: [(i64, &str); 25] = [
     (23, include_str!("../migrations/sqlite/0023_job_starts.sql")),
     (24, include_str!("../migrations/sqlite/0024_outbox_lists.sql")),
     (25, include_str!("../migrations/sqlite/0025_failed_calls.sql")),
+    (26, include_str!("../migrations/sqlite/0026_gallery_files.sql")),
 ];
 
 /// Migrates the schema to version `last`, one transaction per version.

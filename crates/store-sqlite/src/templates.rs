@@ -14,10 +14,11 @@ use std::{
 use aicp_types::{FaceId, LibraryId, PersonId};
 use rusqlite::{Connection, OpenFlags, Row};
 
-use aicp_store::{Algorithm, Error, Result, TemplateRow, TemplateSink, TemplatesRead, run_blocking, vector_from_blob};
+use aicp_store::{
+    Algorithm, Error, Result, TemplateRow, TemplateSink, TemplatesRead, Writer, run_blocking, vector_from_blob,
+};
 
 use crate::connection::{BUSY_TIMEOUT, CACHE_PAGES, error};
-use crate::writer::Writer;
 
 /// Maximum number of reading threads; more would wait for memory.
 const THREADS: usize = 8;
@@ -34,14 +35,29 @@ const SELECT: &str = "
     FROM face CROSS JOIN person ON person.id = face.person_id
     LEFT JOIN template ON template.face_id = face.id
         AND template.algorithm = ?3 AND template.provider = ?4 AND template.version = ?5
-    WHERE face.id >= ?1 AND face.id < ?2
+    WHERE face.id >= ?1 AND face.id < ?2 AND person.library_id NOT IN (SELECT value FROM json_each(?6))
     ORDER BY face.id";
 
-/// Passes every template of an algorithm to `take`.
+/// What to read.
+#[derive(Clone)]
+pub(crate) struct Selection {
+    algorithm: Algorithm,
+    /// Libraries to leave out: a JSON array of their ids.
+    without: String,
+}
+
+impl Selection {
+    pub fn new(algorithm: &Algorithm, without: &[LibraryId]) -> Self {
+        let ids: Vec<_> = without.iter().map(|library| library.get().to_string()).collect();
+        Self { algorithm: algorithm.clone(), without: format!("[{}]", ids.join(",")) }
+    }
+}
+
+/// Passes every template of the selection to `take`.
 pub(crate) async fn read(
     path: &Path,
     writer: &Writer,
-    algorithm: &Algorithm,
+    selection: Selection,
     take: TemplateSink,
 ) -> Result<TemplatesRead> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
@@ -53,8 +69,7 @@ pub(crate) async fn read(
             opened.map_err(error)
         })
         .await?;
-    let algorithm = algorithm.clone();
-    run_blocking(move || read_on(snapshots, &algorithm, &take)).await
+    run_blocking(move || read_on(snapshots, &selection, &take)).await
 }
 
 /// A read transaction.
@@ -77,11 +92,11 @@ impl Snapshot {
 }
 
 /// Distributes the faces among the threads in steps. The first error, or the first `Break` of `take`, stops all.
-fn read_on(snapshots: Vec<Snapshot>, algorithm: &Algorithm, take: &TemplateSink) -> Result<TemplatesRead> {
+fn read_on(snapshots: Vec<Snapshot>, selection: &Selection, take: &TemplateSink) -> Result<TemplatesRead> {
     let (next, is_stopped) = (AtomicI64::new(0), AtomicBool::new(false));
     let (next, is_stopped) = (&next, &is_stopped);
     let read = |snapshot: Snapshot| {
-        let read = snapshot.read(algorithm, next, is_stopped, take).map_err(error);
+        let read = snapshot.read(selection, next, is_stopped, take).map_err(error);
         if read.is_err() {
             is_stopped.store(true, Ordering::Relaxed);
         }
@@ -100,20 +115,20 @@ fn read_on(snapshots: Vec<Snapshot>, algorithm: &Algorithm, take: &TemplateSink)
 impl Snapshot {
     fn read(
         &self,
-        algorithm: &Algorithm,
+        selection: &Selection,
         next: &AtomicI64,
         is_stopped: &AtomicBool,
         take: &TemplateSink,
     ) -> rusqlite::Result<TemplatesRead> {
         let mut select = self.connection.prepare(SELECT)?;
         let mut read = TemplatesRead::default();
-        let Algorithm { name, provider, version } = algorithm;
+        let Selection { algorithm: Algorithm { name, provider, version }, without } = selection;
         while !is_stopped.load(Ordering::Relaxed) {
             let first = next.fetch_add(STEP, Ordering::Relaxed);
             if first > self.last_face {
                 break;
             }
-            let mut rows = select.query((first, first.saturating_add(STEP), name, provider, version))?;
+            let mut rows = select.query((first, first.saturating_add(STEP), name, provider, version, without))?;
             let mut is_last = false;
             while !is_last {
                 let mut batch = Vec::with_capacity(BATCH);

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use aicp_blobs::{BlobKey, BlobStream, Blobs, Error as BlobError, MemoryBlobs};
 use aicp_store::sql::{Connection, Kind};
 use aicp_store::{
-    Algorithm, Bytes, Database, DatabaseError, DatabaseUsage, Effects, Error, Job, Observer, Result, Space,
+    Algorithm, Bytes, Database, DatabaseError, DatabaseUsage, Effects, Error, Job, Observer, Result, RowIds, Space,
     TemplateSink, TemplatesRead,
 };
+use aicp_types::LibraryId;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
@@ -200,8 +201,17 @@ impl Database for ControlledDatabase {
         self.database.observe(observer);
     }
 
-    async fn read_templates(&self, algorithm: &Algorithm, take: TemplateSink) -> Result<TemplatesRead> {
-        self.database.read_templates(algorithm, take).await
+    fn row_ids(&self) -> RowIds {
+        self.database.row_ids()
+    }
+
+    async fn read_templates(
+        &self,
+        algorithm: &Algorithm,
+        without: &[LibraryId],
+        take: TemplateSink,
+    ) -> Result<TemplatesRead> {
+        self.database.read_templates(algorithm, without, take).await
     }
 
     async fn check(&self) -> Result<()> {

@@ -43,6 +43,9 @@ pub struct Fixture {
     pub clock: Arc<dyn Clock>,
 }
 
+/// Library, person and face of a template, and the bits of its vector.
+type FoundTemplate = (LibraryId, PersonId, FaceId, Vec<u32>);
+
 impl Fixture {
     /// Opens a new store with pictures in memory, and creates the app [`APP`].
     pub async fn new(harness: Box<dyn Harness>) -> Self {
@@ -88,7 +91,12 @@ impl Fixture {
     }
 
     /// Reads the templates of a version, by face: library, person, face, and the bits of the vector.
-    pub async fn templates(&self, version: &str) -> (TemplatesRead, Vec<(LibraryId, PersonId, FaceId, Vec<u32>)>) {
+    pub async fn templates(&self, version: &str) -> (TemplatesRead, Vec<FoundTemplate>) {
+        self.templates_without(version, &[]).await
+    }
+
+    /// Reads templates as [`Fixture::templates`], except those of some libraries.
+    pub async fn templates_without(&self, version: &str, without: &[LibraryId]) -> (TemplatesRead, Vec<FoundTemplate>) {
         let found = Arc::new(Mutex::new(Vec::new()));
         let take = {
             let found = Arc::clone(&found);
@@ -102,7 +110,7 @@ impl Fixture {
                 Ok::<_, Infallible>(())
             }
         };
-        let Ok(read) = self.store.read_templates(&algorithm(version), take).await.expect("templates");
+        let Ok(read) = self.store.read_templates(&algorithm(version), without, take).await.expect("templates");
         let mut found = std::mem::take(&mut *found.lock().expect("not poisoned"));
         found.sort_by_key(|&(.., face, _)| face);
         (read, found)

@@ -164,10 +164,10 @@ writes! {
     remove delete_operator_token(id: OperatorTokenId) -> ();
     write forget_idempotency_keys(before: UnixMillis, limit: u64) -> ();
     write create_grant(grant: Grant, created_at: UnixMillis) -> ();
-    write store_app_usage(usage: Vec<(String, KeyUsage)>) -> ();
+    write add_app_usage(usage: Vec<(String, KeyUsage)>) -> Vec<(String, KeyUsage)>;
     write create_key(key: NewKey) -> Key;
     write revoke_key(id: KeyId, at: UnixMillis) -> ();
-    write store_key_usage(usage: Vec<(KeyId, KeyUsage)>, used: Vec<UsedSignature>, now: UnixMillis) -> ();
+    write add_key_usage(usage: Vec<(KeyId, KeyUsage)>, used: Vec<UsedSignature>, now: UnixMillis) -> Vec<(KeyId, KeyUsage)>;
     write insert_job(job: NewJob) -> JobRow;
     write insert_job_items(id: JobId, items: Vec<JobItem>) -> ();
     write delete_job_items(id: JobId) -> ();
@@ -182,7 +182,7 @@ writes! {
     remove delete_sync_relation(id: SyncRelationId) -> ();
     write open_session(token_hash: [u8; 32], user: ConsoleUserId, expires_at: UnixMillis, now: UnixMillis) -> ();
     write insert_outbox(row: OutboxRow) -> ();
-    write list_interrupted_outbox() -> ();
+    write list_interrupted_outbox(before: UnixMillis) -> ();
     remove delete_calls_before(time: UnixMillis, at_most: u64) -> u64;
 }
 

@@ -6,12 +6,15 @@
 //! aicp_store_tests::suite!(MyHarness::new());
 //! ```
 //!
+//! Cases are tests and expect as tests do: no program has this crate, but the tests that a database makes of it.
+//!
 //! Pictures are [in memory](aicp_blobs::MemoryBlobs), unless a case is about something else.
 
 pub mod cases;
 pub mod control;
 pub mod fixture;
 pub mod handle;
+pub mod postgres;
 
 use std::sync::Arc;
 
@@ -54,6 +57,7 @@ macro_rules! suite {
             }
             changes {
                 changed_libraries_and_people_are_announced
+                another_node_reads_of_every_kind_what_was_announced
                 changed_grants_and_keys_are_announced
                 changes_are_recorded_in_order_with_their_ids
                 nothing_but_the_row_id_is_recorded_of_an_account
@@ -125,6 +129,13 @@ macro_rules! suite {
                 an_event_is_recorded_with_the_write_or_not_at_all
                 old_events_go_but_never_the_last
                 webhooks_and_their_deliveries_round_trip
+            }
+            gallery_files {
+                the_file_of_a_gallery_is_known_until_its_library_goes
+                the_file_of_a_gallery_is_forgotten_with_the_first_face_that_goes
+                templates_come_without_those_of_some_libraries
+                changes_are_kept_until_newer_ones_take_their_place
+                templates_come_by_face_with_their_owners
             }
             grants {
                 grants_round_trip_by_app

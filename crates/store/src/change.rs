@@ -12,12 +12,13 @@ use crate::{AppQuota, Grant, Key, NewTemplate, Operator, OperatorToken, StoredSe
 ///
 /// Calls arrive one at a time, in commit order, after the commit is durable and before the write returns: what follows
 /// the changes has applied a write when its caller is told. They block the writer: an observer must be quick, must not
-/// panic, and must not wait for the store.
+/// panic, and must not wait for the store. The changes of other nodes arrive in the same order, some of them twice.
 pub trait Observer: Send + Sync {
     /// Receives the changes of one write, at least one, with the sequence of the last of them.
     fn committed(&self, sequence: Sequence, changes: &[Change]);
 
-    /// Hears that events were recorded. Called after the changes of the same writes were announced.
+    /// Hears that events were recorded. Called after the changes of the same writes were announced; a second time, if a heartbeat sees the
+    /// events of this node, too.
     fn recorded_events(&self) {}
 }
 
@@ -124,8 +125,8 @@ pub enum Change {
         app_id: String,
         /// The account.
         account_id: AccountId,
-        /// Name of the account.
-        user_id: String,
+        /// Name of the account; `None` if it is unknown, as the account was deleted by another node.
+        user_id: Option<String>,
     },
 }
 

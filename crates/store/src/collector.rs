@@ -9,6 +9,9 @@
 //! that the put has not seen marked. The writer then waits for the deletion and puts the picture again. A marked
 //! tombstone stays as long as a put is under way that began before the mark, whatever the clock says.
 //!
+//! Where several nodes put and delete, a deletion is the *turn* of one node, for a minute: it stamps the tombstones with a generation of its own, and
+//! marks them only if they still have that. A tombstone that is marked stays for two hours, and a put that is older than one is repeated.
+//!
 //! If a process ends between a put and its commit, a picture without a row and without a tombstone stays. A sweep over
 //! all pictures finds them. It deletes none if they are more than interrupted puts can leave, or if no row has a picture:
 //! then the database may be a new or an older one, and these pictures may be all that is left of the other.
@@ -35,10 +38,13 @@ use crate::{Database, Error, PictureName, Result, Rows};
 use deletion::{Deleter, Task};
 use put::Puts;
 
+pub(crate) use deletion::Forgettable;
 pub(crate) use put::{Put, UnderWay};
 
 /// Interval between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+/// Interval at which pictures are deleted that another node was to delete.
+const LEFT_INTERVAL: Duration = Duration::from_mins(2);
 /// Maximum number of pictures, or links, that are handled at a time.
 const BATCH: usize = 1000;
 
@@ -60,6 +66,11 @@ struct Parts {
 }
 
 impl Parts {
+    /// Returns whether other processes put and delete pictures, too.
+    fn has_nodes(&self) -> bool {
+        self.database.nodes().is_some_and(|nodes| !nodes.is_alone())
+    }
+
     async fn rows(&self) -> Result<Rows<'_>> {
         Ok(Rows::new(self.database.reader().await?))
     }
@@ -169,8 +180,9 @@ impl Collector {
         let _ = self.requests.run(Task::collect_all()).await;
     }
 
-    /// Deletes abandoned pictures; returns their number.
+    /// Deletes abandoned pictures and links; returns the number of the pictures.
     pub(crate) async fn sweep(&self) -> Result<usize> {
+        sweep_links(&self.parts).await?;
         sweep(&self.parts, &self.requests).await
     }
 
@@ -261,8 +273,33 @@ async fn keep_sweeping(parts: Arc<Parts>, requests: Requests) {
             Err(Error::Closed) => return,
             Err(error) => tracing::warn!(%error, "abandoned pictures were not looked for"),
         }
-        tokio::time::sleep(SWEEP_INTERVAL).await;
+        // What a node has left that ended.
+        let mut slept = Duration::ZERO;
+        while slept < SWEEP_INTERVAL {
+            tokio::time::sleep(LEFT_INTERVAL).await;
+            slept += LEFT_INTERVAL;
+            if parts.has_nodes() {
+                requests.send(Task::collect_all());
+                if let Err(error) = sweep_links(&parts).await {
+                    tracing::warn!(%error, "links that another node has removed were not looked for");
+                }
+            }
+        }
     }
+}
+
+/// Deletes the links of this node that another node has removed: it could only delete its own file.
+async fn sweep_links(parts: &Parts) -> Result<()> {
+    let links = parts.links.clone();
+    let names = run_blocking(move || links.names()).await?;
+    for names in names.chunks(BATCH) {
+        // A link is recorded before there is a file.
+        let known = parts.rows().await?.known_links(names).await?;
+        let left: Vec<String> = names.iter().filter(|name| !known.contains(*name)).cloned().collect();
+        let links = parts.links.clone();
+        run_blocking(move || left.iter().try_for_each(|name| links.remove(name))).await?;
+    }
+    Ok(())
 }
 
 /// Looks through all pictures, and has those deleted that no row refers to; returns their number. The picture of a write

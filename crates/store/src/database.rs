@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use aicp_types::LibraryId;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
 use crate::collector::Requests;
 use crate::sql::Connection;
-use crate::{Algorithm, Effects, Observer, Result, TemplateRow, TemplatesRead, Tx};
+use crate::{Algorithm, Effects, Nodes, Observer, Result, RowIds, TemplateRow, TemplatesRead, Tx};
 
 /// A job that writes. It returns whether to commit what it wrote; its result goes where its creator wants.
 pub type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, bool> + Send>;
@@ -90,8 +91,17 @@ pub trait Database: Send + Sync + 'static {
     /// Announces every change from now on to this observer. At most one observer is set, once.
     fn observe(&self, observer: Arc<dyn Observer>);
 
-    /// Passes every template of an algorithm to `take`, in batches, all from one state of the database.
-    async fn read_templates(&self, algorithm: &Algorithm, take: TemplateSink) -> Result<TemplatesRead>;
+    /// Passes every template of an algorithm to `take`, except those of the libraries `without`, in batches, all from one
+    /// state of the database.
+    async fn read_templates(
+        &self,
+        algorithm: &Algorithm,
+        without: &[LibraryId],
+        take: TemplateSink,
+    ) -> Result<TemplatesRead>;
+
+    /// Returns the statements for the row ids that the database assigns.
+    fn row_ids(&self) -> RowIds;
 
     /// Checks that the database is the one that was opened, and that its disk has space.
     ///
@@ -110,6 +120,11 @@ pub trait Database: Send + Sync + 'static {
     /// # Errors
     /// [`Error::Io`](crate::Error::Io).
     fn release_reserve(&self) -> Result<()>;
+
+    /// Returns what the nodes of the database agree on; `None` if it is this process' alone.
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        None
+    }
 
     /// Completes the writes under way and closes all connections. A second call does nothing.
     async fn close(&self) -> Result<()>;

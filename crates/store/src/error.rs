@@ -47,6 +47,9 @@ pub enum Error {
     /// A picture was deleted again and again while it was being stored.
     #[error("an equal picture is being deleted all the time")]
     Contended,
+    /// The database can't be reached, or did not answer in time. Nothing was written.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(DatabaseError),
     /// The database refused a statement. Nothing was written.
     #[error("database: {0}")]
     Database(DatabaseError),
@@ -56,6 +59,18 @@ pub enum Error {
     /// Writing the commit to disk failed. The write counts as not done, but may reappear if the machine stops now.
     #[error("the commit could not be written: {0}")]
     InDoubt(DatabaseError),
+    /// The target of a copy is in use.
+    #[error("the target has rows in the table {table}: copy into an empty database")]
+    NotEmpty {
+        /// The table.
+        table: &'static str,
+    },
+    /// A copy has other rows than its source, as one of them was written to meanwhile.
+    #[error("the copy has other rows than the source in the table {table}")]
+    Different {
+        /// The table.
+        table: &'static str,
+    },
     /// A newer program wrote the database.
     #[error("the database has version {found} of the schema, but this program knows versions up to {known}")]
     NewerSchema {
@@ -92,7 +107,11 @@ impl Error {
 
 impl From<DatabaseError> for Error {
     fn from(error: DatabaseError) -> Self {
-        if error.kind() == Kind::Closed { Self::Closed } else { Self::Database(error) }
+        match error.kind() {
+            Kind::Closed => Self::Closed,
+            Kind::Unavailable => Self::Unavailable(error),
+            _ => Self::Database(error),
+        }
     }
 }
 

@@ -36,22 +36,27 @@
 mod blocking;
 mod change;
 mod collector;
+mod copy;
 mod database;
 mod digests;
 mod error;
 mod links;
 mod model;
+mod nodes;
 mod pictures;
 mod rows;
 pub mod sql;
 mod statements;
 mod store;
 mod tx;
+mod writer;
+mod written;
 
-pub use aicp_blobs::BlobKey;
+pub use aicp_blobs::{BlobKey, BlobStream, Blobs, ListedFile, open_file};
 pub use blocking::run_blocking;
 pub use bytes::Bytes;
 pub use change::{AddedFace, Change, ChangeKind, Observer, RecordedChange};
+pub use copy::{RowIds, Step, TABLES, Told, copy};
 pub use database::{Database, DatabaseUsage, Job, Space, TemplateSink};
 pub use error::{Error, Result, at};
 pub use model::{
@@ -59,10 +64,10 @@ pub use model::{
     CallGroup, CallKind, CallScope, CallSums, CallTotal, ConsoleUser, CopiedFace, Counts, CustomValue, DayTotal,
     Delivery, DeliveryAttempt, DeliveryState, DeviceName, DirectoryEntry, DirectoryFace, DirectoryFilter,
     DirectoryTemplate, DurationCount, Event, EventData, EventFilter, EventKind, FIRST_AUDIT_HASH, Face, Friend,
-    FriendGroup, FriendGroups, FriendRequest, Grant, GrantState, Group, GroupKind, GroupTotal, IdOrder, JobFilter,
-    JobItem, JobItemState, JobRow, JobState, Kept, Key, KeyUsage, KeyedRequest, LastIds, Library, LibraryCounts,
-    LibraryFilter, LogFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewDelivery, NewEvent,
-    NewFace, NewJob, NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch,
+    FriendGroup, FriendGroups, FriendRequest, GalleryFile, Grant, GrantState, Group, GroupKind, GroupTotal, IdOrder,
+    JobFilter, JobItem, JobItemState, JobRow, JobState, Kept, Key, KeyUsage, KeyedRequest, LastIds, Library,
+    LibraryCounts, LibraryFilter, LogFilter, LoggedCall, LostFriends, Members, NewAccount, NewConsoleUser, NewDelivery,
+    NewEvent, NewFace, NewJob, NewKey, NewLibrary, NewOperatorToken, NewPerson, NewRecognition, NewRecognitionMatch,
     NewSettingChange, NewTemplate, NewWebhook, OffsetPeriod, Operator, OperatorFace, OperatorToken, OperatorTokenKind,
     Other, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, OutboxState, Page, Person, PersonChanges, PersonFilter,
     PersonKeys, PersonOrder, PersonText, PicturedFace, Profile, Quota, RangePart, RecognisedFace, RecognisedPerson,
@@ -70,6 +75,7 @@ pub use model::{
     Sequences, SettingChange, Solution, StoredApp, StoredSetting, SumUnit, SyncRelation, TakenIds, TemplateRow,
     TemplatesRead, UsedSignature, UserIds, Webhook,
 };
+pub use nodes::{Flush, NodeLock, Nodes};
 pub use pictures::{PictureName, md5_hex, picture_key};
 pub use rows::Rows;
 pub use sql::DatabaseError;
@@ -77,3 +83,5 @@ pub(crate) use statements::PictureClaim;
 pub use statements::vector_from_blob;
 pub use store::Store;
 pub use tx::{Effects, Tx};
+pub use writer::{Session, Writer};
+pub use written::Written;

@@ -23,7 +23,7 @@ mod webhooks;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, TraceId, UnixMillis};
+use aicp_types::{FaceId, FileId, LibraryId, OutboxId, PersonId, PublicId, Sequence, TraceId, UnixMillis};
 
 pub use self::{
     audit::{Act, AuditEntry, AuditFilter, FIRST_AUDIT_HASH},
@@ -367,6 +367,17 @@ impl fmt::Debug for TemplateRow {
             .field("vector", &Redacted)
             .finish()
     }
+}
+
+/// The file of a large gallery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GalleryFile {
+    /// Library of the gallery.
+    pub library_id: LibraryId,
+    /// The last change that the file has.
+    pub sequence: Sequence,
+    /// SHA-256 of its footer, in hex.
+    pub digest: String,
 }
 
 /// Counts of the faces that a read of templates covered.

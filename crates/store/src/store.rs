@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use aicp_blobs::{BlobKey, Blobs, read_all};
-use aicp_types::{Clock, LibraryId, OutboxId, PersonId};
+use aicp_blobs::{BlobKey, Blobs, Files, read_all};
+use aicp_types::{Clock, LibraryId, Node, OutboxId, PersonId};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::collector::Collector;
 use crate::links::Links;
 use crate::{
-    Algorithm, BulkPerson, Database, DatabaseUsage, Error, Kept, Observer, PictureName, Result, Rows, Space,
-    TemplateRow, TemplatesRead, Tx, blocking::run_blocking, database::job_of, statements::PreparedPeople,
+    Algorithm, BulkPerson, Database, DatabaseUsage, Error, Kept, Nodes, Observer, PictureName, Result, Rows, Space,
+    TemplateRow, TemplatesRead, Tx, Written, blocking::run_blocking, database::job_of, statements::PreparedPeople,
 };
 
 /// Maximum number of concurrent writes, whose pictures are in memory; further ones wait. An interrupted run leaves no
@@ -280,8 +280,16 @@ impl Store {
         let kept = Arc::clone(&result);
         let collector = Some(self.shared.collector.requests());
         let job = job_of(job, collector, move |done| *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(done));
-        let effects = self.shared.database.write(job, space).await?;
+        let committed = self.shared.database.write(job, space).await;
+        if let Err(Error::InDoubt(_)) = committed {
+            Written::note_any();
+        }
+        let effects = committed?;
+        Written::note(effects.sequence);
         let done = result.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or(Error::Closed)?;
+        if done.is_ok() {
+            Written::note_any();
+        }
         effects.released.collect().await;
         Ok(done)
     }
@@ -301,6 +309,15 @@ impl Store {
             Err(aicp_blobs::Error::Missing { .. }) => Err(Error::NotFound),
             read => Ok(read?),
         }
+    }
+
+    /// Returns an address from which anybody can read a picture for a time; `None` where there are none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the key is none; [`Error::Blobs`].
+    pub async fn picture_link(&self, key: &str, life: Duration) -> Result<Option<String>> {
+        let key = BlobKey::parse(key).ok_or(Error::NotFound)?;
+        Ok(self.shared.blobs.link(&key, life).await?)
     }
 
     /// Returns the path of the picture of an outbox row as a file of its own, under `name`, a relative path: a hard
@@ -349,12 +366,28 @@ impl Store {
         run_blocking(move || links.write(&picture, &name)).await.map(Some)
     }
 
+    /// Returns the number of this node among those of the database.
+    pub fn node(&self) -> Node {
+        self.shared.database.nodes().map_or_else(Node::default, |nodes| nodes.number())
+    }
+
+    /// Returns what the nodes of the database agree on; `None` if it is this process' alone.
+    pub fn nodes(&self) -> Option<&dyn Nodes> {
+        self.shared.database.nodes()
+    }
+
+    /// Returns the files beside the pictures that nodes share, if they share any.
+    pub fn files(&self) -> Option<&dyn Files> {
+        self.shared.blobs.files()
+    }
+
     /// Announces every committed change from now on to this observer. At most one observer is set, once.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         self.shared.database.observe(observer);
     }
 
-    /// Passes every template of an algorithm to `take`, in batches, and returns the number of faces read.
+    /// Passes every template of an algorithm to `take`, except those of the libraries `without`, in batches, and returns the
+    /// number of faces read.
     ///
     /// All come from one state of the database: that at the beginning. Several threads call `take` concurrently, with
     /// batches in no order; a batch is sorted by `face_id`. An error of `take` ends the reading and is returned as the
@@ -362,7 +395,12 @@ impl Store {
     ///
     /// # Errors
     /// Errors of the database.
-    pub async fn read_templates<E, F>(&self, algorithm: &Algorithm, take: F) -> Result<Result<TemplatesRead, E>>
+    pub async fn read_templates<E, F>(
+        &self,
+        algorithm: &Algorithm,
+        without: &[LibraryId],
+        take: F,
+    ) -> Result<Result<TemplatesRead, E>>
     where
         E: Send + 'static,
         F: Fn(Vec<TemplateRow>) -> Result<(), E> + Send + Sync + 'static,
@@ -376,7 +414,7 @@ impl Store {
                 ControlFlow::Break(())
             }
         };
-        let read = self.shared.database.read_templates(algorithm, Arc::new(sink)).await?;
+        let read = self.shared.database.read_templates(algorithm, without, Arc::new(sink)).await?;
         let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(failure.map_or(Ok(read), Err))
     }

@@ -74,6 +74,7 @@ impl Tx {
             }
         }
         self.write_events().await?;
+        self.forget_gallery_files().await?;
         self.record_changes().await
     }
 

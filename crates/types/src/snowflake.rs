@@ -58,6 +58,11 @@ impl Node {
     pub const fn new(number: u16) -> Option<Self> {
         if number < 1 << NODE_BITS { Some(Self(number)) } else { None }
     }
+
+    /// Returns the number.
+    pub const fn get(self) -> u16 {
+        self.0
+    }
 }
 
 /// Generator of the snowflakes of one node. Each is greater than all before, even if the clock is set back.

@@ -208,3 +208,16 @@ async fn calls_of_before_get_their_engine_and_the_buckets_of_their_durations() {
     let zones: i64 = database.query_row("SELECT COUNT(*) FROM statistics_zone", [], |row| row.get(0)).expect("read");
     assert_eq!(zones, 0, "the days are computed anew");
 }
+
+#[test]
+fn a_copy_has_every_table_but_that_of_the_files_of_galleries() {
+    let connection = Local::new(rusqlite::Connection::open_in_memory().expect("a database"));
+    schema::migrate(&connection, schema::VERSIONS.len() as i64).expect("migrated");
+    let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    let mut tables = connection.raw().prepare(tables).expect("a statement");
+    let tables = tables.query_map([], |row| row.get::<_, String>(0)).expect("read");
+    let tables: Vec<String> = tables.map(|name| name.expect("a name")).collect();
+    let mut copied: Vec<&str> = aicp_store::TABLES.iter().map(|(table, _)| *table).chain(["gallery_file"]).collect();
+    copied.sort_unstable();
+    assert_eq!(tables, copied);
+}

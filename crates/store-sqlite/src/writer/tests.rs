@@ -1,5 +1,10 @@
 //! Batches in which a job, the commit or the transaction fails.
 
+use std::sync::Arc;
+
+use aicp_store::{Effects, Error, Job, Writer};
+use tokio::sync::oneshot;
+
 use super::*;
 use aicp_types::{OutboxId, UnixMillis};
 use tokio::task::JoinHandle;
@@ -15,7 +20,7 @@ async fn held_up_writer() -> (Arc<Writer>, oneshot::Sender<()>, JoinHandle<Resul
         CREATE TABLE parent (id INTEGER PRIMARY KEY);
         CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);";
     connection.raw().execute_batch(schema).expect("schema");
-    let writer = Writer::start(connection, Arc::default()).expect("a thread");
+    let writer = Writer::start(Writing::new(connection)).expect("a thread");
     let writer = Arc::new(writer);
     let (begin, begun) = oneshot::channel::<()>();
     let (release, released) = oneshot::channel::<()>();
@@ -134,7 +139,7 @@ async fn effects_of_a_job_that_is_not_completed_are_not_those_of_the_next() {
     for script in [before, include_str!("../../migrations/sqlite/0013_tombstones.sql"), "DROP TABLE face"] {
         connection.raw().execute_batch(script).expect("schema");
     }
-    let writer = Writer::start(connection, Arc::default()).expect("a thread");
+    let writer = Writer::start(Writing::new(connection)).expect("a thread");
     let removal: Job =
         Box::new(|tx| Box::pin(async move { tx.delete_outbox(OutboxId::new(1), UnixMillis::new(1)).await.is_ok() }));
     let removed = writer.run(removal).await;

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use aicp_store::{Change, ChangeKind, Error, NewAccount, NewPerson, Observer, PersonChanges};
+use aicp_store::{AddedFace, Change, ChangeKind, Error, NewAccount, NewPerson, Observer, PersonChanges, Quota};
 use aicp_types::{Sequence, UnixMillis};
 
 use crate::Harness;
-use crate::fixture::{APP, Fixture, bytes, new_face, new_library, new_person, ready};
+use crate::fixture::{APP, Fixture, bytes, face_with, new_face, new_library, new_person, ready};
 
 /// Records the changes of some kinds, with the sequence of the write.
 struct Told {
@@ -131,6 +131,90 @@ pub async fn changes_are_recorded_in_order_with_their_ids(harness: Box<dyn Harne
         [(ChangeKind::FacesAdded, &faces), (ChangeKind::FacesRemoved, &faces), (ChangeKind::Person, &of_person)];
     assert_eq!(told, wanted.map(|(kind, ids)| (kind, ids.as_slice())));
     assert_eq!(recorded(&f, last).await.0, []);
+}
+
+const ALL: &[ChangeKind] = &[
+    ChangeKind::FacesAdded,
+    ChangeKind::FacesRemoved,
+    ChangeKind::FaceJudged,
+    ChangeKind::Person,
+    ChangeKind::Library,
+    ChangeKind::LibraryRemoved,
+    ChangeKind::Grant,
+    ChangeKind::Quota,
+    ChangeKind::Key,
+    ChangeKind::Operator,
+    ChangeKind::OperatorToken,
+    ChangeKind::Setting,
+    ChangeKind::FriendGroups,
+];
+
+/// Tells of faces in one way, whether one was added or several.
+fn as_several(change: Change) -> Change {
+    match change {
+        Change::FaceAdded { library_id, person_id, face_id, template } => {
+            Change::FacesAdded { library_id, faces: vec![AddedFace { person_id, face_id, template }] }
+        }
+        change => change,
+    }
+}
+
+pub async fn another_node_reads_of_every_kind_what_was_announced(harness: Box<dyn Harness>) {
+    let told = Told::of(ALL);
+    let f = Fixture::observed(harness, told.clone()).await;
+    let (store, now) = (&f.store, UnixMillis::new(1));
+    let (library, emptied) = (f.library("a").await, f.library("b").await);
+    let (person, face) =
+        store.enrol(library.id, new_person(), face_with(&[0.5, -0.25], "1"), bytes("p")).await.expect("enrolled");
+    store.set_recognisability(face.id, 0.75).await.expect("judged");
+    store.update_person(person.id, PersonChanges::default()).await.expect("changed");
+    let (_, removed) = f.enrol(&library, "q").await;
+    store.remove_face(removed.id).await.expect("removed");
+    store.delete_library(emptied.id).await.expect("removed");
+    store.create_grant(super::grants::grant(APP, 1, &["a", "b"]), now).await.expect("granted");
+    store.set_quota(APP, Quota { calls_per_day: Some(7), ..Quota::default() }).await.expect("set");
+    store.create_key(super::keys::new_key(APP, "k", "n")).await.expect("made");
+    let ada = store.create_operator(super::operators::operator("ada")).await.expect("made");
+    let eve = store.create_operator(super::operators::operator("eve")).await.expect("made");
+    store.create_operator_token(super::operators::token(Some(ada.id), 1, 100)).await.expect("made");
+    store.delete_operator(eve.id).await.expect("deleted");
+    super::settings::changed(&f, super::settings::change("b", Some("1"), None)).await;
+    let accounts = ["me", "friend"].map(super::social::account).into();
+    store.import_accounts(APP, accounts, now).await.expect("imported");
+    super::social::befriend(store, "me", super::social::named(&["friend"]), &["g"]).await;
+
+    let mut rows = store.rows().await.expect("a connection");
+    let recorded = rows.changes_after(Sequence::default(), 1000).await.expect("read");
+    let now = rows.changes_now(&recorded).await.expect("read");
+    let now: Vec<Change> = now.into_iter().flatten().collect();
+    let announced: Vec<Change> = told.take().into_iter().map(as_several).collect();
+    assert_eq!(now.len(), announced.len(), "nothing was left out");
+    let mut kinds: Vec<ChangeKind> = Vec::new();
+    for (now, announced) in now.into_iter().zip(announced) {
+        kinds.push(now.kind());
+        match (now, announced) {
+            // The present state is a later one: who was removed, changed or deleted since.
+            (Change::FacesAdded { library_id, faces }, Change::FacesAdded { library_id: told, faces: added }) => {
+                assert_eq!(library_id, told);
+                let judged = |face: &AddedFace| face.face_id == removed.id || face.template.is_some();
+                assert!(faces.iter().all(judged) && faces.len() <= added.len(), "{faces:?}");
+                for (face, added) in faces.iter().zip(&added) {
+                    let vector = |face: &AddedFace| face.template.as_ref().map(|template| template.vector.clone());
+                    assert_eq!(
+                        (face.person_id, face.face_id, vector(face)),
+                        (added.person_id, added.face_id, vector(added))
+                    );
+                }
+            }
+            (Change::OperatorChanged { operator_id, operator: None }, announced) if operator_id == eve.id => {
+                assert_eq!(announced.ids(), [eve.id.get()]);
+            }
+            (now, announced) => assert_eq!(now, announced),
+        }
+    }
+    for kind in ALL {
+        assert!(kinds.contains(kind), "{kind:?}");
+    }
 }
 
 pub async fn nothing_but_the_row_id_is_recorded_of_an_account(harness: Box<dyn Harness>) {

@@ -41,7 +41,7 @@ pub async fn enrolments_and_removals_are_events_of_the_app(harness: Box<dyn Harn
     let library = f.library("g").await;
     assert_eq!((kinds(&f, EventFilter::default()).await, told.0.load(Ordering::SeqCst)), (vec![], 0));
     let (person, face) = f.enrol(&library, "p").await;
-    assert_eq!(told.0.load(Ordering::SeqCst), 1, "the observer hears that there are events");
+    assert_ne!(told.0.load(Ordering::SeqCst), 0, "the observer hears that there are events");
     f.store
         .add_people(library.id, vec![ready([new_face()]), ready([new_face()])], vec![bytes("q")])
         .await

@@ -21,7 +21,7 @@ async fn stored(f: &Fixture) -> Vec<(u32, Option<f32>)> {
         batch.into_iter().for_each(|row| sender.send(row).expect("somebody listens"));
         Ok::<_, Infallible>(())
     };
-    let Ok(_) = f.store.read_templates(&algorithm("1"), take).await.expect("a read");
+    let Ok(_) = f.store.read_templates(&algorithm("1"), &[], take).await.expect("a read");
     let mut rows: Vec<_> = rows.into_iter().map(|row| (row.vector[0] as u32, row.recognisability)).collect();
     rows.sort_by_key(|(number, _)| *number);
     rows

@@ -35,18 +35,19 @@ pub async fn keys_round_trip_with_what_was_counted_of_them(harness: Box<dyn Harn
         f.store.revoke_key(KeyId::new(second.id.get() + 1), UnixMillis::new(6)).await,
         Err(Error::NotFound)
     ));
-    let usage = KeyUsage { day: 20_000, calls: 3 };
-    f.store
-        .store_key_usage(vec![(first.id, usage), (KeyId::new(999), usage)], Vec::new(), UnixMillis::new(0))
-        .await
-        .expect("noted");
+    let usage = |day, calls| KeyUsage { day, calls };
+    for (added, total) in [((20_000, 3), 3), ((20_000, 2), 5), ((20_001, 1), 1), ((20_001, 2), 3)] {
+        let calls = vec![(first.id, usage(added.0, added.1)), (KeyId::new(999), usage(added.0, added.1))];
+        let totals = f.store.add_key_usage(calls, Vec::new(), UnixMillis::new(0)).await.expect("noted");
+        assert_eq!(totals, [(first.id, usage(added.0, total))]);
+    }
     let f = f.reopen().await;
     let keys = f.store.keys().await.expect("read");
     assert_eq!(
         keys.iter().map(|key| (key.id, key.revoked_at)).collect::<Vec<_>>(),
         [(first.id, None), (second.id, Some(UnixMillis::new(5)))]
     );
-    assert_eq!((keys[0].usage, keys[1].usage), (usage, KeyUsage::default()));
+    assert_eq!((keys[0].usage, keys[1].usage), (usage(20_001, 3), KeyUsage::default()));
 }
 
 pub async fn signatures_are_kept_until_they_expire(harness: Box<dyn Harness>) {
@@ -55,7 +56,7 @@ pub async fn signatures_are_kept_until_they_expire(harness: Box<dyn Harness>) {
     let used = |digest, expires_at| UsedSignature { key_id: key, digest: [digest; 16], expires_at };
     let of_no_key = UsedSignature { key_id: KeyId::new(key.get() + 1), ..used(9, UnixMillis::new(100)) };
     f.store
-        .store_key_usage(
+        .add_key_usage(
             Vec::new(),
             vec![used(1, UnixMillis::new(100)), used(2, UnixMillis::new(50)), of_no_key],
             UnixMillis::new(0),
@@ -67,7 +68,7 @@ pub async fn signatures_are_kept_until_they_expire(harness: Box<dyn Harness>) {
     known.sort_by_key(|used| used.digest);
     assert_eq!(known, [used(1, UnixMillis::new(100)), used(2, UnixMillis::new(50))]);
     assert_eq!(f.store.used_signatures(UnixMillis::new(50)).await.expect("read"), [used(1, UnixMillis::new(100))]);
-    f.store.store_key_usage(Vec::new(), Vec::new(), UnixMillis::new(50)).await.expect("forgets");
+    f.store.add_key_usage(Vec::new(), Vec::new(), UnixMillis::new(50)).await.expect("forgets");
     assert_eq!(f.store.used_signatures(UnixMillis::new(0)).await.expect("read"), [used(1, UnixMillis::new(100))]);
 }
 

@@ -11,6 +11,7 @@ pub mod copies;
 pub mod devices;
 pub mod directory;
 pub mod events;
+pub mod gallery_files;
 pub mod grants;
 pub mod groups;
 pub mod idempotency;

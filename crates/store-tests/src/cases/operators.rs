@@ -11,7 +11,7 @@ use aicp_types::{AuditId, OperatorId, Sequence, UnixMillis};
 use crate::Harness;
 use crate::fixture::{APP, Fixture, algorithm};
 
-fn operator(name: &str) -> Operator {
+pub(super) fn operator(name: &str) -> Operator {
     Operator {
         id: OperatorId::new(0),
         name: name.to_owned(),
@@ -26,7 +26,7 @@ fn operator(name: &str) -> Operator {
     }
 }
 
-fn token(operator_id: Option<OperatorId>, byte: u8, expires_at: i64) -> NewOperatorToken {
+pub(super) fn token(operator_id: Option<OperatorId>, byte: u8, expires_at: i64) -> NewOperatorToken {
     NewOperatorToken {
         operator_id,
         kind: OperatorTokenKind::Token,

@@ -15,7 +15,10 @@ pub async fn quotas_round_trip_with_the_calls_that_were_counted(harness: Box<dyn
     f.store.set_quota(APP, QUOTA).await.expect("set");
     assert!(matches!(f.store.set_quota("nobody", QUOTA).await, Err(Error::NotFound)));
     let usage = KeyUsage { day: 20_000, calls: 5 };
-    f.store.store_app_usage(vec![(APP.into(), usage), ("nobody".into(), usage)]).await.expect("stored");
+    for calls in [2, 3] {
+        let added = KeyUsage { calls, ..usage };
+        f.store.add_app_usage(vec![(APP.into(), added), ("nobody".into(), added)]).await.expect("stored");
+    }
     let f = f.reopen().await;
     assert_eq!(f.store.quotas().await.expect("read"), [AppQuota { app_id: APP.into(), quota: QUOTA, usage }]);
     f.store.set_quota(APP, Quota::default()).await.expect("set");

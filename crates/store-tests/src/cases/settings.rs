@@ -6,7 +6,7 @@ use aicp_types::{Sequence, SettingChangeId, UnixMillis};
 use crate::Harness;
 use crate::fixture::Fixture;
 
-fn change(name: &str, value: Option<&str>, undoes: Option<SettingChangeId>) -> NewSettingChange {
+pub(super) fn change(name: &str, value: Option<&str>, undoes: Option<SettingChangeId>) -> NewSettingChange {
     NewSettingChange {
         at: UnixMillis::new(7),
         name: name.into(),
@@ -17,7 +17,7 @@ fn change(name: &str, value: Option<&str>, undoes: Option<SettingChangeId>) -> N
     }
 }
 
-async fn changed(f: &Fixture, change: NewSettingChange) -> SettingChange {
+pub(super) async fn changed(f: &Fixture, change: NewSettingChange) -> SettingChange {
     let made: aicp_store::Result<_> =
         f.store.write(move |tx| Box::pin(async move { tx.change_setting(change).await })).await;
     made.expect("changed")

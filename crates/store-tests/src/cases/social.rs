@@ -9,7 +9,7 @@ use crate::Harness;
 use crate::fixture::{APP, Fixture, Log};
 use crate::handle::Handle;
 
-fn account(user_id: &str) -> NewAccount {
+pub(super) fn account(user_id: &str) -> NewAccount {
     NewAccount { user_id: user_id.into(), nick: None, face_url: None }
 }
 
@@ -20,7 +20,7 @@ async fn fixture(harness: Box<dyn Harness>, user_ids: &[&str]) -> Fixture {
     f
 }
 
-fn named(user_ids: &[&str]) -> RelatedFilter {
+pub(super) fn named(user_ids: &[&str]) -> RelatedFilter {
     RelatedFilter::Named(user_ids.iter().map(|&user_id| user_id.into()).collect())
 }
 
@@ -29,7 +29,7 @@ async fn circle(store: &Handle, user_id: &str, around: RelatedFilter) -> Account
 }
 
 /// Makes all selected accounts friends, in these groups.
-async fn befriend(store: &Handle, user_id: &str, around: RelatedFilter, groups: &[&str]) {
+pub(super) async fn befriend(store: &Handle, user_id: &str, around: RelatedFilter, groups: &[&str]) {
     let groups: Vec<String> = groups.iter().map(|&group| group.into()).collect();
     let work = move |circle: &mut AccountGraph| {
         let new: Vec<String> = groups.iter().filter(|group| !circle.groups.contains(group)).cloned().collect();
@@ -141,7 +141,7 @@ pub async fn whose_friend_groups_a_change_affects_is_announced(harness: Box<dyn 
     let known = f.store.accounts_named(APP, &["a", "b", "me"].map(String::from)).await.expect("read");
     let regrouped = |name: &str| {
         let (account_id, user_id) = known.iter().find(|(_, user_id)| user_id == name).expect("known").clone();
-        Change::FriendGroupsChanged { app_id: APP.into(), account_id, user_id }
+        Change::FriendGroupsChanged { app_id: APP.into(), account_id, user_id: Some(user_id) }
     };
     befriend(&f.store, "me", named(&["a"]), &[]).await;
     assert_eq!(log.changes(), [], "no group");

@@ -64,8 +64,8 @@ pub async fn whoever_takes_templates_can_end_it(harness: Box<dyn Harness>) {
     let library = f.library("g").await;
     let people = (0..1000).map(|_| ready([face_with(&[1.0], "1")])).collect();
     f.store.add_people(library.id, people, vec![bytes("p")]).await.expect("add");
-    let read = f.store.read_templates(&algorithm("1"), |_| Err("enough")).await.expect("read");
+    let read = f.store.read_templates(&algorithm("1"), &[], |_| Err("enough")).await.expect("read");
     assert_eq!(read, Err("enough"));
     f.store.close().await.expect("close");
-    assert!(matches!(f.store.read_templates::<(), _>(&algorithm("1"), |_| Ok(())).await, Err(Error::Closed)));
+    assert!(matches!(f.store.read_templates::<(), _>(&algorithm("1"), &[], |_| Ok(())).await, Err(Error::Closed)));
 }

@@ -3,18 +3,56 @@
 use std::collections::{HashSet, VecDeque};
 use std::slice;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use aicp_blobs::BlobKey;
+use aicp_types::UnixMillis;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::{BATCH, Parts};
 use crate::blocking::run_blocking;
 use crate::database::job_of;
+use crate::statements::new_generation;
 use crate::{Error, Result, Space, Tx};
 
 /// Maximum number of tombstones that a write forgets.
 const FORGOTTEN_PER_WRITE: usize = 2 * BATCH;
+
+/// Time for which a node has the turn to delete a picture; then another may. Clocks of nodes may differ by a third of it.
+const TURN_LIFE: Duration = Duration::from_mins(1);
+/// Time after the begin of a turn at which the last deletion begins. It may take another third of the turn.
+const LAST_DELETION: Duration = Duration::from_secs(20);
+/// Pictures that are deleted between two looks at the clock.
+const DELETED_AT_A_TIME: usize = 16;
+/// Maximum number of turns that are remembered.
+const MAX_OWN: usize = 1000;
+/// Time for which nodes keep the tombstones of deleted pictures: a put that began before the deletion is over then.
+const MARK_LIFE: Duration = Duration::from_hours(2);
+
+/// The turn of this node to delete some pictures.
+struct Turn {
+    generation: i64,
+    begun: Instant,
+}
+
+/// Which marked tombstones nobody needs any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Forgettable {
+    /// Those of the deletions up to this one.
+    UpTo(i64),
+    /// Those of the turns before this time.
+    Before(UnixMillis),
+}
+
+/// Returns which marked tombstones nobody needs any more: in a transaction, which knows whether there are other nodes. `up_to`: the deletion up to
+/// which no put of this process needs them.
+fn forgettable(parts: &Parts, up_to: i64) -> Forgettable {
+    match parts.has_nodes() {
+        true => Forgettable::Before(parts.clock.now().saturating_sub(MARK_LIFE)),
+        false => Forgettable::UpTo(up_to),
+    }
+}
 
 /// Work that may take several turns.
 #[derive(Debug)]
@@ -32,8 +70,8 @@ enum Step {
     Links { after: String },
     /// Leaves tombstones for those of these pictures that no row refers to, and deletes them.
     Release(Vec<BlobKey>),
-    /// Deletes those of these pictures that have tombstones.
-    Pictures(Vec<BlobKey>, Space),
+    /// Deletes those of these pictures that have tombstones. `generation`: that of the tombstones that this process has left for them.
+    Pictures { keys: Vec<BlobKey>, space: Space, generation: Option<i64> },
     /// Forgets tombstones that nobody needs any more.
     Forget,
 }
@@ -62,7 +100,7 @@ impl Task {
 
     /// Deletes those of some pictures that have tombstones.
     pub(super) fn pictures(keys: Vec<BlobKey>) -> Self {
-        Self { step: Step::Pictures(keys, Space::Freed), is_removal: false }
+        Self { step: Step::Pictures { keys, space: Space::Freed, generation: None }, is_removal: false }
     }
 }
 
@@ -79,11 +117,21 @@ pub(super) struct Deleter {
     is_behind: bool,
     /// Whether something could not be deleted.
     has_failed: bool,
+    /// Generations of turns of this node that are over and have not deleted everything.
+    own: VecDeque<i64>,
 }
 
 impl Deleter {
     pub(super) fn new(parts: Arc<Parts>) -> Self {
-        Self { parts, deletion: 0, kept: VecDeque::new(), forgettable: 0, is_behind: false, has_failed: false }
+        Self {
+            parts,
+            deletion: 0,
+            kept: VecDeque::new(),
+            forgettable: 0,
+            is_behind: false,
+            has_failed: false,
+            own: VecDeque::new(),
+        }
     }
 
     /// Continues the numbers of an earlier process, of which no put is under way.
@@ -127,7 +175,7 @@ impl Deleter {
                     _ => Step::Links { after: String::new() },
                 };
                 let keys = found.iter().filter_map(|(_, key)| BlobKey::parse(key)).collect();
-                self.delete_pictures(keys, Space::Freed).await?;
+                self.delete_pictures(keys, Space::Freed, generation).await?;
                 Ok(Some(rest))
             }
             Step::Links { after } => {
@@ -141,24 +189,24 @@ impl Deleter {
                 Ok(rest.or(self.is_behind.then_some(Step::Forget)))
             }
             Step::Release(keys) => {
-                let (released, now) = (keys.clone(), self.parts.clock.now());
+                let (released, now, generation) = (keys.clone(), self.parts.clock.now(), new_generation());
                 // On a full disk, a write that was refused must not use up what is set aside for removals.
                 let release = self.write(Space::Ignored, move |tx| {
-                    Box::pin(async move { tx.release_pictures(&released, now).await })
+                    Box::pin(async move { tx.release_pictures(&released, generation, now).await })
                 });
                 release.await?;
-                Ok(Some(Step::Pictures(keys, Space::Ignored)))
+                Ok(Some(Step::Pictures { keys, space: Space::Ignored, generation: Some(generation) }))
             }
-            Step::Pictures(mut keys, space) => {
+            Step::Pictures { mut keys, space, generation } => {
                 let batch = keys.split_off(keys.len().saturating_sub(BATCH));
                 let batch = self.parts.rows().await?.pictures_with_open_tombstones(&batch).await?;
-                self.delete_pictures(batch, space).await?;
-                Ok((!keys.is_empty()).then_some(Step::Pictures(keys, space)))
+                self.delete_pictures(batch, space, generation).await?;
+                Ok((!keys.is_empty()).then_some(Step::Pictures { keys, space, generation }))
             }
             Step::Forget => {
-                let up_to = self.forgettable;
+                let (parts, up_to) = (Arc::clone(&self.parts), self.forgettable);
                 let forget = self.write(Space::Freed, move |tx| {
-                    Box::pin(async move { tx.forget_tombstones(up_to, FORGOTTEN_PER_WRITE).await })
+                    Box::pin(async move { tx.forget_tombstones(forgettable(&parts, up_to), FORGOTTEN_PER_WRITE).await })
                 });
                 self.is_behind = forget.await?;
                 Ok(self.is_behind.then_some(Step::Forget))
@@ -168,11 +216,22 @@ impl Deleter {
 
     /// Deletes pictures that have tombstones, and links to them, and marks the tombstones. What can't be deleted is
     /// skipped.
-    async fn delete_pictures(&mut self, keys: Vec<BlobKey>, space: Space) -> Result<()> {
+    async fn delete_pictures(&mut self, keys: Vec<BlobKey>, space: Space, generation: Option<i64>) -> Result<()> {
         if keys.is_empty() {
             return Ok(());
         }
-        let mut keys = self.delete_blobs(keys).await;
+        let (mut keys, turn) = if self.parts.has_nodes() {
+            let (keys, turn) = self.take_turn(keys, space, generation).await?;
+            let deleted = self.delete_in_turn(keys.clone(), &turn).await;
+            if deleted.len() < keys.len() {
+                self.own.push_back(turn.generation);
+                let surplus = self.own.len().saturating_sub(MAX_OWN);
+                self.own.drain(..surplus);
+            }
+            (deleted, Some(turn.generation))
+        } else {
+            (self.delete_blobs(keys).await, None)
+        };
         let links = self.parts.rows().await?.links_to(&keys).await?;
         let names = links.iter().map(|(name, _)| name.clone()).collect();
         let deleted = self.delete_links(names).await?;
@@ -191,16 +250,53 @@ impl Deleter {
         while let Some((deletion, _)) = self.kept.pop_front_if(|(_, latest)| oldest.is_none_or(|put| *latest < put)) {
             self.forgettable = deletion;
         }
-        let (deletion, up_to) = (self.deletion, self.forgettable);
+        let (deletion, up_to, parts) = (self.deletion, self.forgettable, Arc::clone(&self.parts));
         let mark = self.write(space, move |tx| {
             Box::pin(async move {
-                tx.mark_tombstones(&keys, deletion).await?;
+                tx.mark_tombstones(&keys, deletion, turn).await?;
                 tx.delete_links(&deleted).await?;
-                tx.forget_tombstones(up_to, FORGOTTEN_PER_WRITE).await
+                tx.forget_tombstones(forgettable(&parts, up_to), FORGOTTEN_PER_WRITE).await
             })
         });
         self.is_behind = mark.await?;
         Ok(())
+    }
+
+    /// Takes the turn of this node to delete pictures that have tombstones: of the generation, which are its own, and those for which another
+    /// node has had its turn. Returns the pictures for which it has got it.
+    async fn take_turn(&self, keys: Vec<BlobKey>, space: Space, own: Option<i64>) -> Result<(Vec<BlobKey>, Turn)> {
+        let (turn, now) = (Turn { generation: new_generation(), begun: Instant::now() }, self.parts.clock.now());
+        let (generation, before) = (turn.generation, now.saturating_sub(TURN_LIFE));
+        let own: Vec<i64> = own.into_iter().chain(self.own.iter().copied()).collect();
+        let take = self.write(space, move |tx| {
+            Box::pin(async move { tx.take_tombstones(&keys, &own, before, generation, now).await })
+        });
+        Ok((take.await?, turn))
+    }
+
+    /// Deletes blobs as long as this node has its turn; returns those that are deleted.
+    async fn delete_in_turn(&mut self, keys: Vec<BlobKey>, turn: &Turn) -> Vec<BlobKey> {
+        let mut deleted = Vec::with_capacity(keys.len());
+        for part in keys.chunks(DELETED_AT_A_TIME) {
+            if turn.begun.elapsed() > LAST_DELETION {
+                self.has_failed = true;
+                break;
+            }
+            if self.parts.blobs.delete(part).await.is_ok() {
+                deleted.extend_from_slice(part);
+                continue;
+            }
+            for key in part {
+                if turn.begun.elapsed() > LAST_DELETION {
+                    break;
+                }
+                match self.parts.blobs.delete(slice::from_ref(key)).await {
+                    Ok(()) => deleted.push(key.clone()),
+                    Err(error) => self.note(&[error.into()]),
+                }
+            }
+        }
+        deleted
     }
 
     /// Deletes blobs, one by one if that fails for all of them together; returns those that are deleted.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use aicp_blobs::BlobKey;
 use bytes::Bytes;
@@ -13,6 +14,11 @@ use crate::{Error, PictureClaim, PictureName, Result};
 
 /// Maximum number of times that a picture is put for one write.
 const MAX_PUTS: usize = 100;
+
+/// Time after which a put does not count any more where there are nodes: the tombstones of earlier deletions are forgotten.
+const PUT_LIFE: Duration = Duration::from_hours(1);
+/// Pause before a picture is put again that another node may be deleting, times the number of puts.
+const REPEAT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Puts under way, numbered in the order in which they began.
 #[derive(Debug, Default)]
@@ -68,6 +74,7 @@ pub(crate) struct Put {
     /// Generations of the tombstones that were marked before the latest put.
     seen: HashMap<BlobKey, i64>,
     under_way: Arc<UnderWay>,
+    begun: Instant,
     puts: usize,
     is_kept: bool,
     requests: Requests,
@@ -88,6 +95,7 @@ impl Put {
             names: pictures.into_iter().map(|(name, _)| name).collect(),
             seen: HashMap::new(),
             under_way: Arc::new(parts.puts.begin()),
+            begun: Instant::now(),
             puts: 0,
             is_kept: false,
             requests,
@@ -103,7 +111,8 @@ impl Put {
 
     /// Returns what the transaction needs to claim the pictures.
     pub(crate) fn claim(&self) -> PictureClaim {
-        PictureClaim { keys: self.keys(), seen: self.seen.clone(), _under_way: Arc::clone(&self.under_way) }
+        let ends = self.parts.has_nodes().then(|| self.begun + PUT_LIFE);
+        PictureClaim { keys: self.keys(), seen: self.seen.clone(), ends, _under_way: Arc::clone(&self.under_way) }
     }
 
     fn keys(&self) -> Vec<BlobKey> {
@@ -125,6 +134,11 @@ impl Put {
     /// Waits for the deletion of equal pictures and puts them again.
     pub(crate) async fn repeat(mut self) -> Result<Self> {
         self.requests.run(Task::pictures(self.keys())).await?;
+        if self.parts.has_nodes() {
+            // It may be another node's turn.
+            tokio::time::sleep(REPEAT_PAUSE * u32::try_from(self.puts).unwrap_or(1)).await;
+        }
+        self.begun = Instant::now();
         self.seen = self.parts.rows().await?.marked_tombstones(&self.keys()).await?;
         self.under_way = Arc::new(self.parts.puts.begin());
         self.put().await

@@ -20,6 +20,8 @@ pub enum Kind {
     Closed,
     /// The disk failed during a write, so that it is unknown whether a commit is durable.
     Disk,
+    /// The database can't be reached, did not answer in time, or takes no writes at the moment.
+    Unavailable,
     /// The statement returned no row where one was expected.
     NoRow,
     /// A value is not of the expected type or form.

@@ -34,6 +34,16 @@ impl Row {
         Self { columns, values }
     }
 
+    /// Returns the names of the columns.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Returns the values, in the order of the columns.
+    pub fn values(&self) -> &[Value] {
+        &self.values
+    }
+
     /// Reads a column.
     ///
     /// # Errors

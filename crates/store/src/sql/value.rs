@@ -19,6 +19,10 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Blob(Vec<u8>),
+    /// A list of whole numbers; a parameter of `json_each` only.
+    Integers(Vec<i64>),
+    /// A list of texts; a parameter of `json_each` only.
+    Texts(Vec<String>),
 }
 
 impl std::fmt::Debug for Value {
@@ -30,7 +34,15 @@ impl std::fmt::Debug for Value {
             Self::Real(_) => "real",
             Self::Text(_) => "text",
             Self::Blob(_) => "blob",
+            Self::Integers(_) => "integers",
+            Self::Texts(_) => "texts",
         })
+    }
+}
+
+impl From<&Self> for Value {
+    fn from(value: &Self) -> Self {
+        value.clone()
     }
 }
 

@@ -196,7 +196,7 @@ impl Tx {
 }
 
 /// Builds the query for the grants that meet `condition`: a row per capability, by app, then position.
-fn select_grants(condition: &'static str) -> String {
+pub(super) fn select_grants(condition: &'static str) -> String {
     format!(
         "SELECT app.app_id, token_hash, token_sealed, due, capability
          FROM app LEFT JOIN app_capability ON app_capability.app_id = app.app_id
@@ -205,7 +205,7 @@ fn select_grants(condition: &'static str) -> String {
     )
 }
 
-fn fold_grants(rows: Vec<Row>) -> sql::Result<Vec<Grant>> {
+pub(super) fn fold_grants(rows: Vec<Row>) -> sql::Result<Vec<Grant>> {
     let mut grants = Vec::<Grant>::new();
     for row in rows {
         let app_id: String = row.try_get("app_id")?;

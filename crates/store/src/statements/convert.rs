@@ -1,6 +1,6 @@
 //! Conversion of rows into plain data, and back.
 
-use crate::sql::{self, DatabaseError, FromRow, Row};
+use crate::sql::{self, DatabaseError, FromRow, Row, Value};
 use crate::{
     ConsoleUser, Counts, Face, LastIds, Library, LibraryCounts, LoggedCall, OutboxAction, OutboxRow, Page, Person,
     Profile,
@@ -225,13 +225,24 @@ pub fn vector_from_blob(blob: &[u8]) -> sql::Result<Vec<f32>> {
     Ok(values.iter().map(|&value| f32::from_le_bytes(value)).collect())
 }
 
-/// Encodes a JSON array for `json_each`, by which one parameter stands for a list.
+/// Returns a list of numbers or ids as one parameter, for `json_each`.
+pub(super) fn numbers<T: Into<Value>>(items: impl IntoIterator<Item = T>) -> Value {
+    let number = |item: T| if let Value::Integer(number) = item.into() { Some(number) } else { None };
+    Value::Integers(items.into_iter().filter_map(number).collect())
+}
+
+/// Returns a list of texts as one parameter, for `json_each`.
+pub(super) fn texts<T: AsRef<str>>(items: &[T]) -> Value {
+    Value::Texts(items.iter().map(|item| item.as_ref().to_owned()).collect())
+}
+
+/// Encodes a JSON array of numbers.
 pub(super) fn json_array<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
     format!("[{}]", items.join(","))
 }
 
-/// Encodes a JSON array of strings; see [`json_array`].
+/// Encodes a JSON array of strings.
 pub(super) fn json_strings<T: AsRef<str>>(items: &[T]) -> String {
     json_array(items.iter().map(|item| serde_json::Value::from(item.as_ref())))
 }

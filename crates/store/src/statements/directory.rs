@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aicp_types::{FileId, LibraryId, PersonId, PublicId, UnixMillis};
 
-use super::convert::json_array;
+use super::convert::numbers;
 use super::names::push_name_part;
 use crate::sql::{self, DatabaseError, QueryBuilder};
 use crate::{Algorithm, DirectoryEntry, DirectoryFace, DirectoryFilter, DirectoryTemplate, Error, Page, Result, Rows};
@@ -23,7 +23,7 @@ impl Rows<'_> {
     ) -> Result<Vec<(PersonId, DirectoryEntry)>> {
         // The unary plus keeps SQLite from using the index by library, which would read the whole library.
         let query = select_entries("public_id IN (SELECT value FROM json_each($2)) AND +library_id = $1");
-        let query = sql::query_as(query).bind(library_id).bind(json_array(public_ids));
+        let query = sql::query_as(query).bind(library_id).bind(numbers(public_ids));
         entries_of(query.fetch_one(&mut *self.db).await?)
     }
 
@@ -43,7 +43,7 @@ impl Rows<'_> {
         ids.push(" ORDER BY id LIMIT ").push_bind(page.limit()).push(" OFFSET ").push_bind(page.offset());
         let ids: Vec<PersonId> = ids.build_query_scalar().fetch_all(&mut *self.db).await?;
         let entries = sql::query_as(select_entries("id IN (SELECT value FROM json_each($1))"));
-        let entries = entries_of(entries.bind(json_array(&ids)).fetch_one(&mut *self.db).await?)?;
+        let entries = entries_of(entries.bind(numbers(&ids)).fetch_one(&mut *self.db).await?)?;
         Ok((count, entries.into_iter().map(|(_, entry)| entry).collect()))
     }
 }
@@ -53,10 +53,10 @@ impl Rows<'_> {
 fn select_entries(condition: &str) -> String {
     format!(
         "SELECT
-            (SELECT json_group_array(json_array(id, public_id, external_id, name, info, created, updated))
+            (SELECT COALESCE(json_group_array(json_array(id, public_id, external_id, name, info, created, updated)), '[]')
              FROM person WHERE {condition}),
-            (SELECT json_group_array(json_array(face.person_id, face.file_id, face.picture_md5,
-                template.algorithm, template.provider, template.version, template.md5))
+            (SELECT COALESCE(json_group_array(json_array(face.person_id, face.file_id, face.picture_md5,
+                template.algorithm, template.provider, template.version, template.md5)), '[]')
              FROM face LEFT JOIN template ON template.face_id = face.id
              WHERE face.person_id IN (SELECT id FROM person WHERE {condition}))"
     )

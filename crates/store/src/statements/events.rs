@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use aicp_types::{EventId, LibraryId, UnixMillis};
 
-use super::convert::{ROWS_PER_STATEMENT, json_strings, saturating_i64};
+use super::convert::{ROWS_PER_STATEMENT, saturating_i64, texts};
 use crate::sql::{self, DatabaseError, FromRow, QueryBuilder, Row};
 use crate::{Event, EventFilter, EventKind, NewEvent, Result, Rows, Tx};
 
@@ -45,7 +45,7 @@ impl Rows<'_> {
         }
         if let Some(kinds) = &filter.kinds {
             let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-            query.push(" AND kind IN (SELECT value FROM json_each(").push_bind(json_strings(&names)).push("))");
+            query.push(" AND kind IN (SELECT value FROM json_each(").push_bind(texts(&names)).push("))");
         }
         if let Some(library_id) = filter.library_id {
             query.push(" AND library_id = ").push_bind(library_id);

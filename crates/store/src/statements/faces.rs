@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aicp_types::{FaceId, FileId, LibraryId, PersonId, PublicId, UnixMillis};
 
-use super::convert::{json_array, json_strings, vector_from_blob};
+use super::convert::{numbers, texts, vector_from_blob};
 use super::pictures::{OF_FACE, OF_PERSON};
 use super::prefixes::hex_range;
 use crate::sql;
@@ -65,7 +65,7 @@ impl Rows<'_> {
              WHERE face_id IN (SELECT value FROM json_each($1)) AND algorithm = $2 AND provider = $3 AND version = $4",
         );
         let Algorithm { name, provider, version } = algorithm;
-        let query = query.bind(json_array(face_ids)).bind(name).bind(provider).bind(version);
+        let query = query.bind(numbers(face_ids)).bind(name).bind(provider).bind(version);
         let rows = query.fetch_all(&mut *self.db).await?;
         rows.iter().map(|row| Ok((row.try_get("face_id")?, vector_from_blob(row.try_get("vector")?)?))).collect()
     }
@@ -83,7 +83,7 @@ impl Rows<'_> {
             "SELECT person_id, id, MAX(file_id) FROM face WHERE person_id IN (SELECT value FROM json_each($1))
              GROUP BY person_id",
         );
-        let newest: Vec<(PersonId, FaceId, FileId)> = query.bind(json_array(people)).fetch_all(&mut *self.db).await?;
+        let newest: Vec<(PersonId, FaceId, FileId)> = query.bind(numbers(people)).fetch_all(&mut *self.db).await?;
         Ok(newest.into_iter().map(|(person_id, face_id, _)| (person_id, face_id)).collect())
     }
 
@@ -96,7 +96,7 @@ impl Rows<'_> {
     /// Returns faces by row id, each with its person, in any order. Missing ids are omitted.
     pub async fn people_with_faces(&mut self, face_ids: &[FaceId]) -> Result<Vec<(Face, Person)>> {
         let query = sql::query_as("SELECT * FROM face WHERE id IN (SELECT value FROM json_each($1))");
-        let faces = query.bind(json_array(face_ids)).fetch_all(&mut *self.db).await?;
+        let faces = query.bind(numbers(face_ids)).fetch_all(&mut *self.db).await?;
         self.with_people(faces).await
     }
 
@@ -112,7 +112,7 @@ impl Rows<'_> {
              WHERE face.engine_ref IN (SELECT value FROM json_each($2))
                AND person.id = face.person_id AND person.library_id = $1",
         );
-        let faces = query.bind(library_id).bind(json_strings(engine_refs)).fetch_all(&mut *self.db).await?;
+        let faces = query.bind(library_id).bind(texts(engine_refs)).fetch_all(&mut *self.db).await?;
         self.with_people(faces).await
     }
 
@@ -120,7 +120,7 @@ impl Rows<'_> {
     async fn with_people(&mut self, faces: Vec<Face>) -> Result<Vec<(Face, Person)>> {
         let person_ids: HashSet<PersonId> = faces.iter().map(|face| face.person_id).collect();
         let people: Vec<Person> = sql::query_as("SELECT * FROM person WHERE id IN (SELECT value FROM json_each($1))")
-            .bind(json_array(person_ids))
+            .bind(numbers(person_ids))
             .fetch_all(&mut *self.db)
             .await?;
         let people: HashMap<PersonId, Person> = people.into_iter().map(|person| (person.id, person)).collect();
@@ -143,7 +143,7 @@ impl Rows<'_> {
              SELECT engine_ref FROM outbox
              WHERE library_id = $1 AND engine_ref IN (SELECT value FROM json_each($2)) AND solved IS NULL",
         );
-        let found = query.bind(library_id).bind(json_strings(engine_refs)).fetch_all(&mut *self.db).await?;
+        let found = query.bind(library_id).bind(texts(engine_refs)).fetch_all(&mut *self.db).await?;
         Ok(found.into_iter().collect())
     }
 
@@ -335,7 +335,7 @@ impl Tx {
 
     /// Deletes the rows of a person's faces; returns their ids, ascending.
     pub(super) async fn delete_faces_of(&mut self, person_id: PersonId, but: Option<FaceId>) -> Result<Vec<FaceId>> {
-        let query = sql::query_scalar("DELETE FROM face WHERE person_id = $1 AND id IS NOT $2 RETURNING id");
+        let query = sql::query_scalar("DELETE FROM face WHERE person_id = $1 AND id IS DISTINCT FROM $2 RETURNING id");
         let mut face_ids: Vec<FaceId> = query.bind(person_id).bind(but).fetch_all(&mut *self.db).await?;
         face_ids.sort_unstable();
         Ok(face_ids)

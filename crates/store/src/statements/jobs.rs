@@ -2,7 +2,7 @@
 
 use aicp_types::{JobId, LibraryId, UnixMillis};
 
-use super::convert::{ROWS_PER_STATEMENT, json_strings};
+use super::convert::{ROWS_PER_STATEMENT, texts};
 use crate::sql::{self, DatabaseError, FromRow, QueryBuilder, Row};
 use crate::{
     Change, Error, EventData, IdOrder, JobFilter, JobItem, JobItemState, JobRow, JobState, NewEvent, NewJob, Page,
@@ -83,7 +83,7 @@ impl Rows<'_> {
         }
         if !states.is_empty() {
             let names: Vec<&str> = states.iter().map(|state| name_of(&STATES, *state)).collect();
-            query.push(" AND state IN (SELECT value FROM json_each(").push_bind(json_strings(&names)).push("))");
+            query.push(" AND state IN (SELECT value FROM json_each(").push_bind(texts(&names)).push("))");
         }
         if let Some(kind) = kind {
             query.push(" AND kind = ").push_bind(kind);

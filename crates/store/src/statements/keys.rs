@@ -25,6 +25,37 @@ impl Rows<'_> {
         let query = sql::query_as("SELECT * FROM used_signature WHERE expires > $1");
         Ok(query.bind(now).fetch_all(&mut *self.db).await?)
     }
+
+    /// Counts a call of a key on a day at once, beside the writer, if it has made fewer than are allowed. Returns the calls of all nodes; `None` at the
+    /// limit.
+    pub async fn claim_key_call(&mut self, key_id: KeyId, day: i64, allowed: u64) -> Result<Option<KeyUsage>> {
+        let query = sql::query_as(
+            "UPDATE access_key SET used = CASE WHEN used_day = $2 THEN used + 1 ELSE 1 END, used_day = $2
+             WHERE id = $1 AND CASE WHEN used_day = $2 THEN used ELSE 0 END < $3 RETURNING used_day, used",
+        );
+        let query = query.bind(key_id).bind(day).bind(saturating_i64(allowed));
+        let used: Option<(i64, i64)> = query.fetch_optional(&mut *self.db).await?;
+        Ok(used.map(|(day, calls)| KeyUsage { day, calls }))
+    }
+
+    /// Takes a call back that was [claimed](Self::claim_key_call).
+    pub async fn return_key_call(&mut self, key_id: KeyId, day: i64) -> Result<()> {
+        let query = sql::query("UPDATE access_key SET used = used - 1 WHERE id = $1 AND used_day = $2 AND used > 0");
+        query.bind(key_id).bind(day).execute(&mut *self.db).await?;
+        Ok(())
+    }
+
+    /// Records the use of a signature at once, beside the writer; returns whether it is the first that has not expired. For nodes, each of
+    /// which may get the same signed request.
+    pub async fn claim_signature(&mut self, signature: UsedSignature, now: UnixMillis) -> Result<bool> {
+        let query = sql::query(
+            "INSERT INTO used_signature (key_id, digest, expires) SELECT id, $2, $3 FROM access_key WHERE id = $1
+             ON CONFLICT (key_id, digest) DO UPDATE SET expires = excluded.expires WHERE used_signature.expires <= $4",
+        );
+        let UsedSignature { key_id, digest, expires_at } = signature;
+        let query = query.bind(key_id).bind(&digest[..]).bind(expires_at).bind(now);
+        Ok(query.execute(&mut *self.db).await?.rows_affected() > 0)
+    }
 }
 
 impl Tx {
@@ -67,17 +98,23 @@ impl Tx {
         Ok(())
     }
 
-    /// Stores the usage of keys and the used signatures, and deletes signatures that expired by `now`. Entries of
-    /// missing keys are ignored.
-    pub async fn store_key_usage(
+    /// Adds to the calls of keys on a day, stores the used signatures, and deletes signatures that expired by `now`. Entries of
+    /// missing keys are ignored. Returns the usage of the keys, in which the calls of all nodes are.
+    pub async fn add_key_usage(
         &mut self,
         usage: Vec<(KeyId, KeyUsage)>,
         signatures: Vec<UsedSignature>,
         now: UnixMillis,
-    ) -> Result<()> {
+    ) -> Result<Vec<(KeyId, KeyUsage)>> {
+        let mut totals = Vec::with_capacity(usage.len());
         for (key_id, KeyUsage { day, calls }) in usage {
-            let query = sql::query("UPDATE access_key SET used_day = $2, used = $3 WHERE id = $1");
-            query.bind(key_id).bind(day).bind(calls).execute(&mut *self.db).await?;
+            let query = sql::query_as(
+                "UPDATE access_key SET used = CASE WHEN used_day = $2 THEN used + $3 ELSE $3 END, used_day = $2
+                 WHERE id = $1 RETURNING used_day, used",
+            );
+            let total: Option<(i64, i64)> =
+                query.bind(key_id).bind(day).bind(calls).fetch_optional(&mut *self.db).await?;
+            totals.extend(total.map(|(day, calls)| (key_id, KeyUsage { day, calls })));
         }
         for signature in signatures {
             sql::query(
@@ -99,7 +136,7 @@ impl Tx {
         .bind(MAX_DELETED_SIGNATURES)
         .execute(&mut *self.db)
         .await?;
-        Ok(())
+        Ok(totals)
     }
 }
 

@@ -3,11 +3,12 @@
 //! They decide nothing: no limit, no permission, no state machine. A write that would break a reference or a unique
 //! value fails; everything else is for the caller to decide, in the same transaction.
 //!
-//! All databases share these texts. What SQLite has and PostgreSQL has not: `json_each` (there `= ANY`), `INSTR`
-//! (there `STRPOS`), `SUBSTR` with a 64-bit length (there cast to `int4`), `json_array` and `json_group_array` (there
-//! `json_build_array` and `json_agg`), the two-argument `MAX` (there `GREATEST`), columns beside a `MAX` that stand
-//! for the row it comes from (there `DISTINCT ON`), flags compared with 0 and 1, unqualified columns in `DO UPDATE
-//! SET`, and `CROSS JOIN` and unary plus as planner hints.
+//! All databases share these texts, which are those of SQLite. `store-postgres` replaces phrases that PostgreSQL says otherwise:
+//! `json_each` with a list as its parameter, `INSTR`, `LIKE` (which ignores the case of letters), `json_group_array` and `json_array`,
+//! columns beside a `MAX` that stand for the row it comes from, and unary plus as a hint for the planner. Its schema has the
+//! two-argument `MAX`. Beside these, a text must suit both: flags are compared with 0 and 1, `DO UPDATE SET` names the table of a
+//! column, a query in `FROM` has a name, numbers in a `VALUES` of a `WITH` are cast, and two values that may be null are compared by
+//! `IS DISTINCT FROM`.
 
 mod apps;
 mod audit;
@@ -20,6 +21,8 @@ mod devices;
 mod directory;
 mod events;
 mod faces;
+mod following;
+mod gallery_files;
 mod groups;
 mod idempotency;
 mod jobs;
@@ -43,4 +46,4 @@ mod webhooks;
 
 pub(crate) use bulk::PreparedPeople;
 pub use convert::vector_from_blob;
-pub(crate) use pictures::PictureClaim;
+pub(crate) use pictures::{PictureClaim, new_generation};

@@ -8,6 +8,12 @@ use crate::sql::{self, FromRow, QueryBuilder, Row};
 use crate::{Error, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, OutboxState, Page, Result, Rows, Tx};
 
 impl Rows<'_> {
+    /// Returns the last id of the writes of a library that are not done.
+    pub async fn last_outbox_of(&mut self, library_id: LibraryId) -> Result<Option<OutboxId>> {
+        let query = sql::query_scalar("SELECT MAX(id) FROM outbox WHERE library_id = $1 AND solved IS NULL");
+        Ok(query.bind(library_id).fetch_one(&mut *self.db).await?)
+    }
+
     /// Returns a row by id.
     pub async fn outbox_row(&mut self, id: OutboxId) -> Result<Option<OutboxRow>> {
         let query = sql::query_as("SELECT * FROM outbox WHERE id = $1");
@@ -197,9 +203,10 @@ impl Tx {
         Ok(())
     }
 
-    /// Lists the rows that are not listed: their first attempt was interrupted by the end of the last run.
-    pub async fn list_interrupted_outbox(&mut self) -> Result<()> {
-        sql::query("UPDATE outbox SET listed = 1 WHERE listed = 0").execute(&mut *self.db).await?;
+    /// Lists the rows of a time or earlier that are not listed: their first attempt was interrupted.
+    pub async fn list_interrupted_outbox(&mut self, before: UnixMillis) -> Result<()> {
+        let query = sql::query("UPDATE outbox SET listed = 1 WHERE listed = 0 AND created <= $1");
+        query.bind(before).execute(&mut *self.db).await?;
         Ok(())
     }
 }

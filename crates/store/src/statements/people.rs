@@ -2,7 +2,7 @@
 
 use aicp_types::{FaceId, FileId, LibraryId, PersonId, PublicId, UnixMillis};
 
-use super::convert::json_array;
+use super::convert::numbers;
 use super::libraries::missing_parent;
 use super::names::{push_like, push_name_part};
 use super::prefixes::hex_range;
@@ -36,7 +36,7 @@ impl Rows<'_> {
              WHERE public_id IN (SELECT value FROM json_each($2)) AND +library_id IN (SELECT value FROM json_each($1))
              ORDER BY id",
         );
-        let query = query.bind(json_array(libraries)).bind(json_array(public_ids));
+        let query = query.bind(numbers(libraries)).bind(numbers(public_ids));
         Ok(query.fetch_all(&mut *self.db).await?)
     }
 
@@ -69,7 +69,7 @@ impl Rows<'_> {
              WHERE id IN (SELECT value FROM json_each($1)) OR file_id IN (SELECT value FROM json_each($2))",
         );
         let (ids, files): (Vec<FaceId>, Vec<FileId>) = faces.iter().copied().unzip();
-        let found = found.bind(json_array(&ids)).bind(json_array(&files)).fetch_all(&mut *self.db).await?;
+        let found = found.bind(numbers(&ids)).bind(numbers(&files)).fetch_all(&mut *self.db).await?;
         let (faces, files) = found.into_iter().unzip();
         Ok(TakenIds { person, number, faces, files })
     }
@@ -152,7 +152,7 @@ impl Rows<'_> {
     pub async fn count_people(&mut self, library_id: LibraryId, filter: PersonFilter<'_>, most: u64) -> Result<u64> {
         let mut query = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1");
         push_filter(&mut query, library_id, filter);
-        query.push(" LIMIT ").push_bind(Page::first(most).limit()).push(")");
+        query.push(" LIMIT ").push_bind(Page::first(most).limit()).push(") AS found");
         Ok(query.build_query_scalar().fetch_one(&mut *self.db).await?)
     }
 
@@ -160,7 +160,7 @@ impl Rows<'_> {
     pub async fn names_of_people(&mut self, public_ids: &[PublicId]) -> Result<Vec<(PublicId, Option<String>)>> {
         let query =
             sql::query_as("SELECT public_id, name FROM person WHERE public_id IN (SELECT value FROM json_each($1))");
-        Ok(query.bind(json_array(public_ids)).fetch_all(&mut *self.db).await?)
+        Ok(query.bind(numbers(public_ids)).fetch_all(&mut *self.db).await?)
     }
 
     /// Counts the people of a library.

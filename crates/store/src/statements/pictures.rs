@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Instant;
 
 use aicp_blobs::BlobKey;
 use aicp_types::{OutboxId, UnixMillis};
 
-use super::convert::{json_strings, saturating_i64};
-use crate::collector::UnderWay;
+use super::convert::{saturating_i64, texts};
+use crate::collector::{Forgettable, UnderWay};
 use crate::sql::{self, Value};
 use crate::{Result, Rows, Tx};
 
@@ -41,6 +42,8 @@ pub(crate) struct PictureClaim {
     pub(crate) keys: Vec<BlobKey>,
     /// Generations of the tombstones that were marked before the pictures were put.
     pub(crate) seen: HashMap<BlobKey, i64>,
+    /// When the put does not count any more.
+    pub(crate) ends: Option<Instant>,
     /// The put is under way until the job has run.
     pub(crate) _under_way: Arc<UnderWay>,
 }
@@ -61,7 +64,7 @@ impl Rows<'_> {
              SELECT picture_key FROM picture_tombstone
              WHERE picture_key IN (SELECT value FROM json_each($1)) AND deletion IS NULL",
         );
-        let known: Vec<String> = query.bind(json_strings(keys)).fetch_all(&mut *self.db).await?;
+        let known: Vec<String> = query.bind(texts(keys)).fetch_all(&mut *self.db).await?;
         Ok(known.iter().filter_map(|key| BlobKey::parse(key)).collect())
     }
 
@@ -99,7 +102,7 @@ impl Rows<'_> {
             "SELECT picture_key FROM picture_tombstone
              WHERE deletion IS NULL AND picture_key IN (SELECT value FROM json_each($1))",
         );
-        let found: Vec<String> = query.bind(json_strings(keys)).fetch_all(&mut *self.db).await?;
+        let found: Vec<String> = query.bind(texts(keys)).fetch_all(&mut *self.db).await?;
         Ok(found.iter().filter_map(|key| BlobKey::parse(key)).collect())
     }
 
@@ -116,7 +119,7 @@ impl Rows<'_> {
             "SELECT picture_key, generation FROM picture_tombstone
              WHERE deletion IS NOT NULL AND picture_key IN (SELECT value FROM json_each($1))",
         );
-        let found: Vec<(String, i64)> = query.bind(json_strings(keys)).fetch_all(&mut *self.db).await?;
+        let found: Vec<(String, i64)> = query.bind(texts(keys)).fetch_all(&mut *self.db).await?;
         Ok(found.into_iter().filter_map(|(key, generation)| Some((BlobKey::parse(&key)?, generation))).collect())
     }
 
@@ -134,12 +137,18 @@ impl Rows<'_> {
         Ok(query.fetch_all(&mut *self.db).await?)
     }
 
+    /// Returns which of these links have rows.
+    pub(crate) async fn known_links(&mut self, names: &[String]) -> Result<HashSet<String>> {
+        let query = sql::query_scalar("SELECT name FROM outbox_link WHERE name IN (SELECT value FROM json_each($1))");
+        Ok(query.bind(texts(names)).fetch_all(&mut *self.db).await?.into_iter().collect())
+    }
+
     /// Returns the names and keys of the links to pictures.
     pub(crate) async fn links_to(&mut self, keys: &[BlobKey]) -> Result<Vec<(String, String)>> {
         let query = sql::query_as(
             "SELECT name, picture_key FROM outbox_link WHERE picture_key IN (SELECT value FROM json_each($1))",
         );
-        Ok(query.bind(json_strings(keys)).fetch_all(&mut *self.db).await?)
+        Ok(query.bind(texts(keys)).fetch_all(&mut *self.db).await?)
     }
 }
 
@@ -151,12 +160,12 @@ impl Tx {
             "SELECT picture_key, generation, deletion IS NOT NULL FROM picture_tombstone
              WHERE picture_key IN (SELECT value FROM json_each($1))",
         );
-        let keys = json_strings(&claim.keys);
+        let keys = texts(&claim.keys);
         let found: Vec<(String, i64, bool)> = query.bind(&keys).fetch_all(&mut *self.db).await?;
         let is_seen = |(key, generation, is_deleted): &(String, i64, bool)| {
             *is_deleted && BlobKey::parse(key).and_then(|key| claim.seen.get(&key).copied()) == Some(*generation)
         };
-        if !found.iter().all(is_seen) {
+        if claim.ends.is_some_and(|end| Instant::now() > end) || !found.iter().all(is_seen) {
             return Ok(false);
         }
         if !found.is_empty() {
@@ -169,10 +178,10 @@ impl Tx {
 
     /// Leaves tombstones for those of some pictures that no row refers to. Those of an earlier write stay its own, as its
     /// caller waits for them.
-    pub(crate) async fn release_pictures(&mut self, keys: &[BlobKey], at: UnixMillis) -> Result<()> {
+    pub(crate) async fn release_pictures(&mut self, keys: &[BlobKey], generation: i64, at: UnixMillis) -> Result<()> {
         let query = sql::query(
             "INSERT INTO picture_tombstone (picture_key, generation, removed)
-             SELECT value, $3, $2 FROM json_each($1)
+             SELECT value, $3, $2 FROM (SELECT DISTINCT value FROM json_each($1)) AS released
              WHERE NOT EXISTS (SELECT 1 FROM face WHERE face.picture_key = value)
                 AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.picture_key = value AND outbox.solved IS NULL)
                 AND NOT EXISTS (SELECT 1 FROM recognition_entry WHERE recognition_entry.picture_key = value)
@@ -180,7 +189,7 @@ impl Tx {
              SET generation = excluded.generation, removed = excluded.removed, deletion = NULL
              WHERE picture_tombstone.deletion IS NOT NULL",
         );
-        query.bind(json_strings(keys)).bind(at).bind(new_generation()).execute(&mut *self.db).await?;
+        query.bind(texts(keys)).bind(at).bind(generation).execute(&mut *self.db).await?;
         Ok(())
     }
 
@@ -196,7 +205,8 @@ impl Tx {
         // `WHERE TRUE` tells `ON CONFLICT` from the `ON` of a join.
         let sql = format!(
             "INSERT INTO picture_tombstone (picture_key, generation, removed)
-             SELECT picture_key, $3, $2 FROM (SELECT NULL AS picture_key WHERE FALSE UNION ALL SELECT * FROM ({keys}))
+             SELECT picture_key, $3, $2
+             FROM (SELECT NULL AS picture_key WHERE FALSE UNION SELECT * FROM ({keys}) AS found) AS released
              WHERE TRUE
              ON CONFLICT (picture_key) DO UPDATE
              SET generation = excluded.generation, removed = excluded.removed, deletion = NULL"
@@ -234,24 +244,58 @@ impl Tx {
         query.bind(generation).fetch_one(&mut *self.db).await
     }
 
-    /// Marks tombstones with the number of the deletion of their pictures.
-    pub(crate) async fn mark_tombstones(&mut self, keys: &[BlobKey], deletion: i64) -> Result<()> {
+    /// Stamps tombstones with a generation: those of the generations `own`, and those that were stamped before a time. Returns their pictures.
+    pub(crate) async fn take_tombstones(
+        &mut self,
+        keys: &[BlobKey],
+        own: &[i64],
+        before: UnixMillis,
+        generation: i64,
+        at: UnixMillis,
+    ) -> Result<Vec<BlobKey>> {
+        let query = sql::query_scalar(
+            "UPDATE picture_tombstone SET generation = $4, removed = $5
+             WHERE deletion IS NULL AND picture_key IN (SELECT value FROM json_each($1))
+                AND (generation IN (SELECT value FROM json_each($2)) OR removed <= $3)
+             RETURNING picture_key",
+        );
+        let query = query.bind(texts(keys)).bind(Value::Integers(own.to_vec())).bind(before).bind(generation).bind(at);
+        let taken: Vec<String> = query.fetch_all(&mut *self.db).await?;
+        Ok(taken.iter().filter_map(|key| BlobKey::parse(key)).collect())
+    }
+
+    /// Marks tombstones with the number of the deletion of their pictures; of a generation, if one is given.
+    pub(crate) async fn mark_tombstones(
+        &mut self,
+        keys: &[BlobKey],
+        deletion: i64,
+        generation: Option<i64>,
+    ) -> Result<()> {
         let query = sql::query(
             "UPDATE picture_tombstone SET deletion = $2
-             WHERE deletion IS NULL AND picture_key IN (SELECT value FROM json_each($1))",
+             WHERE deletion IS NULL AND generation = COALESCE($3, generation)
+                AND picture_key IN (SELECT value FROM json_each($1))",
         );
-        query.bind(json_strings(keys)).bind(deletion).execute(&mut *self.db).await?;
+        query.bind(texts(keys)).bind(deletion).bind(generation).execute(&mut *self.db).await?;
         Ok(())
     }
 
-    /// Deletes marked tombstones up to a deletion, at most `limit`; returns whether there may be more.
-    pub(crate) async fn forget_tombstones(&mut self, up_to: i64, limit: usize) -> Result<bool> {
-        let query = sql::query(
-            "DELETE FROM picture_tombstone WHERE picture_key IN (
-                SELECT picture_key FROM picture_tombstone WHERE deletion <= $1 LIMIT $2)",
-        );
+    /// Deletes marked tombstones that nobody needs any more, at most `limit`; returns whether there may be more.
+    pub(crate) async fn forget_tombstones(&mut self, which: Forgettable, limit: usize) -> Result<bool> {
+        let query = match which {
+            Forgettable::UpTo(deletion) => sql::query(
+                "DELETE FROM picture_tombstone WHERE picture_key IN (
+                    SELECT picture_key FROM picture_tombstone WHERE deletion <= $1 LIMIT $2)",
+            )
+            .bind(deletion),
+            Forgettable::Before(time) => sql::query(
+                "DELETE FROM picture_tombstone WHERE picture_key IN (
+                    SELECT picture_key FROM picture_tombstone WHERE deletion IS NOT NULL AND removed <= $1 LIMIT $2)",
+            )
+            .bind(time),
+        };
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let forgotten = query.bind(up_to).bind(saturating_i64(limit)).execute(&mut *self.db).await?;
+        let forgotten = query.bind(saturating_i64(limit)).execute(&mut *self.db).await?;
         Ok(forgotten.rows_affected() == limit)
     }
 
@@ -281,14 +325,14 @@ impl Tx {
             return Ok(());
         }
         let query = sql::query("DELETE FROM outbox_link WHERE name IN (SELECT value FROM json_each($1))");
-        query.bind(json_strings(names)).execute(&mut *self.db).await?;
+        query.bind(texts(names)).execute(&mut *self.db).await?;
         Ok(())
     }
 }
 
 /// Returns a generation that no tombstone had before, as it is random. Counting would repeat generations, as a
 /// tombstone goes when its picture is claimed: a claim could then take a later deletion for one that it has seen.
-fn new_generation() -> i64 {
+pub(crate) fn new_generation() -> i64 {
     // The keys of each `RandomState` are random.
     RandomState::new().hash_one(()).cast_signed()
 }

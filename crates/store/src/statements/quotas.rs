@@ -14,6 +14,18 @@ impl Rows<'_> {
         Ok(sql::query_as("SELECT * FROM app_quota ORDER BY app_id").fetch_all(&mut *self.db).await?)
     }
 
+    /// Counts a call of an app on a day at once, beside the writer, if it has made fewer than are allowed. Returns the calls of all nodes; `None` at
+    /// the limit.
+    pub async fn claim_app_call(&mut self, app_id: &str, day: i64, allowed: u64) -> Result<Option<KeyUsage>> {
+        let query = sql::query_as(
+            "UPDATE app_quota SET used = CASE WHEN used_day = $2 THEN used + 1 ELSE 1 END, used_day = $2
+             WHERE app_id = $1 AND CASE WHEN used_day = $2 THEN used ELSE 0 END < $3 RETURNING used_day, used",
+        );
+        let query = query.bind(app_id).bind(day).bind(saturating_i64(allowed));
+        let used: Option<(i64, i64)> = query.fetch_optional(&mut *self.db).await?;
+        Ok(used.map(|(day, calls)| KeyUsage { day, calls }))
+    }
+
     /// Returns the maximum number of people of the app that owns a library; `None`: no limit.
     pub async fn max_people_of_owner(&mut self, library_id: LibraryId) -> Result<Option<u64>> {
         let query = sql::query_scalar(
@@ -74,13 +86,19 @@ impl Tx {
         Ok(())
     }
 
-    /// Stores the number of calls of apps. Apps without limits are ignored.
-    pub async fn store_app_usage(&mut self, usage: Vec<(String, KeyUsage)>) -> Result<()> {
+    /// Adds to the calls of apps on a day. Apps without limits are ignored. Returns the usage of the apps, in which the calls of all nodes are.
+    pub async fn add_app_usage(&mut self, usage: Vec<(String, KeyUsage)>) -> Result<Vec<(String, KeyUsage)>> {
+        let mut totals = Vec::with_capacity(usage.len());
         for (app_id, KeyUsage { day, calls }) in usage {
-            let query = sql::query("UPDATE app_quota SET used_day = $2, used = $3 WHERE app_id = $1");
-            query.bind(app_id).bind(day).bind(calls).execute(&mut *self.db).await?;
+            let query = sql::query_as(
+                "UPDATE app_quota SET used = CASE WHEN used_day = $2 THEN used + $3 ELSE $3 END, used_day = $2
+                 WHERE app_id = $1 RETURNING used_day, used",
+            );
+            let total: Option<(i64, i64)> =
+                query.bind(&app_id).bind(day).bind(calls).fetch_optional(&mut *self.db).await?;
+            totals.extend(total.map(|(day, calls)| (app_id, KeyUsage { day, calls })));
         }
-        Ok(())
+        Ok(totals)
     }
 }
 

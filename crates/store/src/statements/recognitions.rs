@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use aicp_types::{FaceId, LibraryId, PersonId, PublicId, RecognitionEntryId, UnixMillis};
 
-use super::convert::{json_array, saturating_i64};
+use super::convert::{numbers, saturating_i64};
 use super::libraries::missing_parent;
 use super::pictures::{OF_NAMED_PERSON, OF_RECOGNITIONS};
 use crate::sql::{self, FromRow, QueryBuilder, Row};
 use crate::{
-    Error, NewRecognition, NewRecognitionMatch, PictureName, Recognition, RecognitionFilter, RecognitionLogging,
-    RecognitionMatch, Result, Rows, Tx,
+    Change, Error, NewRecognition, NewRecognitionMatch, PictureName, Recognition, RecognitionFilter,
+    RecognitionLogging, RecognitionMatch, Result, Rows, Tx,
 };
 
 impl Rows<'_> {
@@ -74,7 +74,7 @@ impl Rows<'_> {
              FROM recognition_match JOIN person ON person.id = recognition_match.person_id
              WHERE entry_id IN (SELECT value FROM json_each($1)) ORDER BY entry_id, rank",
         );
-        let ids = json_array(entries.iter().map(|entry| entry.id));
+        let ids = numbers(entries.iter().map(|entry| entry.id));
         let mut matches: HashMap<RecognitionEntryId, Vec<RecognitionMatch>> = HashMap::new();
         for row in query.bind(ids).fetch_all(&mut *self.db).await? {
             matches.entry(row.try_get("entry_id")?).or_default().push(RecognitionMatch::from_row(&row)?);
@@ -117,6 +117,9 @@ impl Tx {
         );
         let query = query.bind(library_id).bind(logging.enabled).bind(i64::from(logging.keep_days));
         query.execute(&mut *self.db).await.map_err(missing_parent)?;
+        if let Some(library) = self.library_by_id(library_id).await? {
+            self.announce(Change::LibraryChanged { app_id: library.app_id, library_id });
+        }
         Ok(())
     }
 
@@ -205,7 +208,7 @@ impl Tx {
 
     /// Deletes entries with their pictures; returns their number.
     pub async fn delete_recognitions(&mut self, ids: &[RecognitionEntryId], at: UnixMillis) -> Result<u64> {
-        let ids = json_array(ids);
+        let ids = numbers(ids);
         self.suspect_pictures(OF_RECOGNITIONS, ids.clone(), at).await?;
         let query = sql::query("DELETE FROM recognition_entry WHERE id IN (SELECT value FROM json_each($1))");
         Ok(query.bind(ids).execute(&mut *self.db).await?.rows_affected())

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aicp_types::{AccountId, UnixMillis};
 
-use super::convert::{ROWS_PER_STATEMENT, json_array, json_strings, saturating_i64};
+use super::convert::{ROWS_PER_STATEMENT, numbers, saturating_i64, texts};
 use crate::sql::{self, Connection, QueryBuilder};
 use crate::{
     Account, AccountGraph, Change, CustomValue, Friend, FriendGroup, FriendGroups, FriendRequest, LostFriends, Members,
@@ -35,6 +35,7 @@ impl Rows<'_> {
         };
         let named = match names {
             None => String::new(),
+            Some([]) => "AND FALSE".to_owned(),
             // A parameter each, as SQLite's JSON functions cut a text at a NUL character.
             Some(names) => {
                 let parameters: Vec<String> = (0..names.len()).map(|number| format!("${}", number + 3)).collect();
@@ -79,7 +80,7 @@ impl Rows<'_> {
              WHERE app_id = $1 AND user_id IN (SELECT value FROM json_each($2))",
         );
         let mut found: Vec<(AccountId, String)> =
-            query.bind(app_id).bind(json_strings(user_ids)).fetch_all(&mut *self.db).await?;
+            query.bind(app_id).bind(texts(user_ids)).fetch_all(&mut *self.db).await?;
         // SQLite's JSON functions cut a text at a NUL character, and so may match another user id.
         found.retain(|(_, user_id)| user_ids.contains(user_id));
         Ok(found)
@@ -99,7 +100,7 @@ impl Rows<'_> {
              ) AS lost ON lost.account_id = social_account.id
              WHERE social_account.id NOT IN (SELECT value FROM json_each($1))",
         );
-        Ok(query.bind(json_array(deleted.iter().map(|(id, _)| id))).fetch_all(&mut *self.db).await?)
+        Ok(query.bind(numbers(deleted.iter().map(|(id, _)| id))).fetch_all(&mut *self.db).await?)
     }
 }
 
@@ -167,7 +168,8 @@ impl Tx {
             sql::query(
                 "INSERT INTO social_account (app_id, user_id, nick, face_url, created) VALUES ($1, $2, $3, $4, $5)
                  ON CONFLICT (app_id, user_id) DO UPDATE
-                 SET nick = COALESCE(excluded.nick, nick), face_url = COALESCE(excluded.face_url, face_url)",
+                 SET nick = COALESCE(excluded.nick, social_account.nick),
+                     face_url = COALESCE(excluded.face_url, social_account.face_url)",
             )
             .bind(app_id)
             .bind(user_id)
@@ -184,7 +186,7 @@ impl Tx {
     /// [`accounts_losing_friends`](Rows::accounts_losing_friends).
     pub async fn delete_accounts(&mut self, app_id: &str, accounts: &[(AccountId, String)]) -> Result<()> {
         let query = sql::query("DELETE FROM social_account WHERE id IN (SELECT value FROM json_each($1))");
-        query.bind(json_array(accounts.iter().map(|(id, _)| id))).execute(&mut *self.db).await?;
+        query.bind(numbers(accounts.iter().map(|(id, _)| id))).execute(&mut *self.db).await?;
         for (account_id, user_id) in accounts {
             self.announce(groups_changed(app_id, *account_id, user_id));
         }
@@ -205,9 +207,9 @@ impl Tx {
             });
             update.push(
                 ") UPDATE social_account
-                 SET group_sequence = new.group_sequence, friend_sequence = new.friend_sequence,
-                     custom_sequence = new.custom_sequence, friends = new.friends
-                 FROM new WHERE social_account.id = new.id",
+                 SET group_sequence = CAST(new.group_sequence AS BIGINT), friend_sequence = CAST(new.friend_sequence AS BIGINT),
+                     custom_sequence = CAST(new.custom_sequence AS BIGINT), friends = CAST(new.friends AS BIGINT)
+                 FROM new WHERE social_account.id = CAST(new.id AS BIGINT)",
             );
             update.build().execute(&mut *self.db).await?;
         }
@@ -222,7 +224,7 @@ impl Tx {
 const USER_ID_SEPARATOR: char = '\n';
 
 fn groups_changed(app_id: &str, account_id: AccountId, user_id: &str) -> Change {
-    Change::FriendGroupsChanged { app_id: app_id.to_owned(), account_id, user_id: user_id.to_owned() }
+    Change::FriendGroupsChanged { app_id: app_id.to_owned(), account_id, user_id: Some(user_id.to_owned()) }
 }
 
 /// Returns the groups that a friend is in; `None` if there is no friend, or the friend is in no group.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aicp_types::{LibraryId, PersonId};
 
-use super::convert::{ROWS_PER_STATEMENT, json_array};
+use super::convert::{ROWS_PER_STATEMENT, numbers};
 use crate::sql::{self, QueryBuilder};
 use crate::{Error, Page, Result, Rows, Tx};
 
@@ -14,7 +14,7 @@ impl Rows<'_> {
         let query = sql::query_as(
             "SELECT person_id, tag FROM person_tag WHERE person_id IN (SELECT value FROM json_each($1)) ORDER BY tag",
         );
-        let rows: Vec<(PersonId, String)> = query.bind(json_array(people)).fetch_all(&mut *self.db).await?;
+        let rows: Vec<(PersonId, String)> = query.bind(numbers(people)).fetch_all(&mut *self.db).await?;
         let mut tags: HashMap<PersonId, Vec<String>> = HashMap::new();
         for (person_id, tag) in rows {
             tags.entry(person_id).or_default().push(tag);
@@ -47,7 +47,7 @@ impl Rows<'_> {
         let Some((first, others)) = tags.split_first() else { return Ok(Vec::new()) };
         let mut query = QueryBuilder::new("SELECT person_id FROM person_tag WHERE tag = ");
         query.push_bind(first).push(" AND library_id IN (SELECT value FROM json_each(");
-        query.push_bind(json_array(libraries)).push("))");
+        query.push_bind(numbers(libraries)).push("))");
         for tag in others {
             query.push(" AND EXISTS (SELECT 1 FROM person_tag AS other WHERE other.library_id = person_tag.library_id");
             query.push(" AND other.tag = ").push_bind(tag).push(" AND other.person_id = person_tag.person_id)");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aicp_types::{DeliveryId, EventId, UnixMillis, WebhookId};
 
-use super::convert::{json_array, json_strings, saturating_i64};
+use super::convert::{json_strings, numbers, saturating_i64};
 use super::events::kind_from_name;
 use super::libraries::missing_parent;
 use crate::sql::{self, DatabaseError, FromRow, QueryBuilder, Row};
@@ -116,7 +116,7 @@ impl Rows<'_> {
         let query = sql::query(
             "SELECT * FROM webhook_attempt WHERE delivery_id IN (SELECT value FROM json_each($1)) ORDER BY id",
         );
-        let rows = query.bind(json_array(ids)).fetch_all(&mut *self.db).await?;
+        let rows = query.bind(numbers(ids)).fetch_all(&mut *self.db).await?;
         let mut attempts: HashMap<DeliveryId, Vec<DeliveryAttempt>> = HashMap::new();
         for row in rows {
             attempts.entry(row.try_get("delivery_id")?).or_default().push(DeliveryAttempt::from_row(&row)?);

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use aicp_types::{AccountId, FriendGroupId};
 
-use crate::sql::{self, Connection, FromRow, Row};
-use crate::statements::convert::{json_array, json_strings, saturating_i64};
+use crate::sql::{self, Connection, FromRow, Row, Value};
+use crate::statements::convert::{numbers, saturating_i64, texts};
 use crate::{Account, AccountGraph, CustomValue, Friend, FriendRequest, LostFriends, Other, RelatedFilter, Sequences};
 
 impl FromRow for Account {
@@ -129,9 +129,9 @@ async fn read_related_accounts(
     );
     let query = sql::query_as(sql).bind(account_id);
     let query = match &around {
-        RelatedFilter::Named(names) => query.bind(json_strings(names)),
+        RelatedFilter::Named(names) => query.bind(texts(names)),
         RelatedFilter::InGroups(names) => {
-            query.bind(json_array(groups.iter().filter(|(_, name)| names.contains(name)).map(|(id, _)| id)))
+            query.bind(numbers(groups.iter().filter(|(_, name)| names.contains(name)).map(|(id, _)| id)))
         }
         RelatedFilter::Friends => query,
         RelatedFilter::Page { offset, limit } => query.bind(saturating_i64(*limit)).bind(saturating_i64(*offset)),
@@ -153,11 +153,11 @@ async fn read_details(db: &mut dyn Connection, account_id: AccountId, others: &m
         others.iter().enumerate().map(|(at, other)| (other.account.id, at)).collect();
     let side = |is_reverse: bool| {
         let of_side = |other: &&Other| if is_reverse { other.reverse.is_some() } else { other.friend.is_some() };
-        json_array(others.iter().filter(of_side).map(|other| other.account.id))
+        numbers(others.iter().filter(of_side).map(|other| other.account.id))
     };
     let sides = [("account_id", "friend_id", side(false)), ("friend_id", "account_id", side(true))];
     for (at, (fixed, other, ids)) in sides.into_iter().enumerate() {
-        if ids == "[]" {
+        if ids == Value::Integers(Vec::new()) {
             continue;
         }
         let friend_of = |others: &mut [Other], id: AccountId, change: &mut dyn FnMut(&mut Friend)| {
