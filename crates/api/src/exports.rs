@@ -1,14 +1,10 @@
 //! Exports of libraries, and their download.
 
-use std::fs::File;
-use std::io::Read;
-
 use aicp_platform::{ExportContent, Platform};
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,9 +15,6 @@ use crate::jobs::{ShownJob, created, id_of};
 use crate::libraries::find as find_library;
 use crate::problem::Result;
 use crate::tags;
-
-/// Bytes of a file that are read at a time.
-const CHUNK: u64 = 256 << 10;
 
 pub(crate) fn routes() -> OpenApiRouter<Platform> {
     OpenApiRouter::new().routes(routes!(export_library)).routes(routes!(get_job_file))
@@ -84,16 +77,17 @@ async fn get_job_file(
 ) -> Result<Response> {
     let id = id_of(&id)?;
     let wanted = headers.get(header::RANGE).and_then(|range| first_byte(range.to_str().ok()?));
-    let (file, bytes) = platform.open_export(&caller, id, wanted.unwrap_or(0)).await?;
+    let (bytes, file) = platform.open_export(&caller, id, wanted.unwrap_or(0)).await?;
     // A range beyond the end is ignored, as RFC 9110, section 14.2 allows: the length of the answer tells.
     let (file, from) = match wanted {
         Some(from) if from < bytes => (file, Some(from)),
-        Some(_) => (platform.open_export(&caller, id, 0).await?.0, None),
+        Some(_) => (platform.open_export(&caller, id, 0).await?.1, None),
         None => (file, None),
     };
+    // An archive that ends early must not look complete: the connection is cut.
     let status = if from.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let from = from.unwrap_or(0);
-    let mut response = (status, body_of(file, bytes - from)).into_response();
+    let mut response = (status, Body::from_stream(file)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -111,27 +105,6 @@ async fn get_job_file(
 /// Returns the first byte of a range that has no end; other ranges are ignored, as RFC 9110, section 14.2 allows.
 fn first_byte(range: &str) -> Option<u64> {
     range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
-}
-
-/// Reads a file as the client takes it.
-fn body_of(file: File, bytes: u64) -> Body {
-    let chunks = stream::unfold(Some((file, bytes)), async |rest| {
-        let (mut file, bytes) = rest.filter(|(_, bytes)| *bytes > 0)?;
-        let read = tokio::task::spawn_blocking(move || {
-            let mut chunk = vec![0; usize::try_from(bytes.min(CHUNK)).unwrap_or_default()];
-            file.read_exact(&mut chunk).map(|()| (chunk, file))
-        });
-        match read.await {
-            Ok(Ok((chunk, file))) => {
-                let rest = bytes - chunk.len() as u64;
-                Some((Ok(Bytes::from(chunk)), Some((file, rest))))
-            }
-            // An archive that ends early must not look complete: the connection is cut.
-            Ok(Err(e)) => Some((Err(e), None)),
-            Err(e) => Some((Err(std::io::Error::other(e)), None)),
-        }
-    });
-    Body::from_stream(chunks)
 }
 
 #[cfg(test)]

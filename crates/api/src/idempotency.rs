@@ -1,13 +1,12 @@
 //! Requests that must not be done twice: `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header).
 
-use aicp_platform::{Caller, KnownRequest, Platform};
+use aicp_platform::{Caller, KnownRequest, Platform, carry_call};
 use axum::body::{Body, to_bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tracing::Instrument;
 
 use crate::problem::{Problem, Result};
 
@@ -85,7 +84,7 @@ impl ClaimedRequest {
     /// # Errors
     /// As [`finish`](Self::finish).
     pub async fn complete(self, done: impl Future<Output = Result<Response>> + Send + 'static) -> Result<Response> {
-        let task = tokio::spawn(aicp_traces::carry(async move { self.finish(done.await).await }).in_current_span());
+        let task = tokio::spawn(carry_call(async move { self.finish(done.await).await }));
         task.await.unwrap_or_else(|_| Err(Problem::internal()))
     }
 

@@ -254,6 +254,9 @@ impl Wire for Exchange<'_> {
     }
 
     async fn run(&self, call: &Admitted, body: HeldBody) -> Result<Response, Problem> {
+        if let Some(caller) = &call.caller {
+            self.limits.count_among_nodes(self.platform(), caller).await?;
+        }
         let claimed = match &call.caller {
             Some(caller) if call.operation.creates => {
                 let digest = call.received.digest();

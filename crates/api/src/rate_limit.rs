@@ -1,6 +1,7 @@
 //! What callers are told of their limits: `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
 
 use std::fmt::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aicp_platform::{Caller, LimitState, Platform, QuotaExceeded, Window};
@@ -15,39 +16,60 @@ pub(crate) const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// What an answer tells of the limits of its caller.
 #[derive(Debug, Default)]
-pub(crate) struct Limits {
+pub(crate) struct Limits(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
     states: Vec<LimitState>,
     retry_after: Option<Duration>,
 }
 
 impl Limits {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts a call.
     ///
     /// # Errors
     /// The app has made too many.
-    pub fn count(&mut self, platform: &Platform, caller: &Caller) -> Result<()> {
-        match platform.count_call_of(caller) {
-            Ok(states) => {
-                self.states = states;
-                Ok(())
-            }
-            Err(QuotaExceeded { limit, retry_after, limits }) => {
-                (self.states, self.retry_after) = (limits, Some(retry_after));
-                Err(Problem::too_many_calls(limit))
-            }
+    pub fn count(&self, platform: &Platform, caller: &Caller) -> Result<()> {
+        let states = platform.count_call_of(caller).map_err(|exceeded| self.refused(exceeded))?;
+        self.told().states = states;
+        Ok(())
+    }
+
+    /// Counts a call that was [counted](Self::count) among all nodes.
+    ///
+    /// # Errors
+    /// The app has made too many.
+    pub async fn count_among_nodes(&self, platform: &Platform, caller: &Caller) -> Result<()> {
+        let counted = platform.count_among_nodes(caller).await?;
+        if let Some(day) = counted.map_err(|exceeded| self.refused(exceeded))? {
+            let mut told = self.told();
+            told.states.retain(|state| state.window != Window::Day);
+            told.states.push(day);
         }
+        Ok(())
+    }
+
+    fn refused(&self, exceeded: QuotaExceeded) -> Problem {
+        let QuotaExceeded { limit, retry_after, limits } = exceeded;
+        *self.told() = Told { states: limits, retry_after: Some(retry_after) };
+        Problem::too_many_calls(limit)
     }
 
     /// Adds the headers to an answer.
     pub fn tell(&self, headers: &mut HeaderMap) {
-        if let Some(retry_after) = self.retry_after {
+        let told = self.told();
+        if let Some(retry_after) = told.retry_after {
             headers.insert(header::RETRY_AFTER, seconds(retry_after).max(1).into());
         }
-        if self.states.is_empty() {
+        if told.states.is_empty() {
             return;
         }
         let (mut policy, mut limit) = (String::new(), String::new());
-        for (index, state) in self.states.iter().enumerate() {
+        for (index, state) in told.states.iter().enumerate() {
             let (name, window) = match state.window {
                 Window::Second => ("second", 1),
                 Window::Day => ("day", 86_400),
@@ -87,7 +109,7 @@ mod tests {
             state(Window::Second, 20, 19, Duration::from_secs(1)),
             state(Window::Day, u64::MAX, 7, Duration::from_millis(3_599_001)),
         ];
-        Limits { states, retry_after: Some(Duration::from_millis(1)) }.tell(&mut headers);
+        Limits(Mutex::new(Told { states, retry_after: Some(Duration::from_millis(1)) })).tell(&mut headers);
         assert_eq!(headers[POLICY], "\"second\";q=20;w=1, \"day\";q=999999999999999;w=86400");
         assert_eq!(headers[LIMIT], "\"second\";r=19;t=1, \"day\";r=7;t=3600");
         assert_eq!(headers[header::RETRY_AFTER], "1");

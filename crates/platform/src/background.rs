@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use aicp_store::Written;
 use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, unconstrained};
 use tracing::Instrument;
@@ -65,6 +66,12 @@ pub(crate) fn drive<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// Makes work, for a task of its own, part of the call that this task belongs to: its log lines, its stages, and what it writes.
+pub fn carry_call<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let written = Written::of_task().unwrap_or_default();
+    written.noting(aicp_traces::carry(work)).in_current_span()
+}
+
 /// Runs work to completion even if the caller is dropped: the answer of an engine must be stored. Its log lines and stages are
 /// those of the request.
 ///
@@ -73,7 +80,5 @@ pub(crate) fn drive<T>(future: impl Future<Output = T>) -> T {
 pub(crate) async fn run_detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    tokio::spawn(aicp_traces::carry(work).in_current_span())
-        .await
-        .unwrap_or(Err(Error::Internal(Internal::Store(aicp_store::Error::Closed))))
+    tokio::spawn(carry_call(work)).await.unwrap_or(Err(Error::Internal(Internal::Store(aicp_store::Error::Closed))))
 }

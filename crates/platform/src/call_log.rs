@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use aicp_store::sql::{DatabaseError, Kind};
 use aicp_store::{LoggedCall, Store};
 use aicp_types::{Clock, UnixMillis};
 use jiff::tz::TimeZone;
@@ -106,7 +107,7 @@ impl CallLog {
     ///
     /// # Errors
     /// [`Error::Busy`] after [`FLUSH_TIMEOUT`]: the store does not accept writes.
-    async fn flush(&self) -> Result<()> {
+    pub async fn flush(&self) -> Result<()> {
         let (done, written) = oneshot::channel();
         let flushed = async {
             if self.buffer.send(Message::Flush(done)).await.is_ok() {
@@ -192,6 +193,9 @@ impl Writer {
         let append = self.store.write(move |tx| Box::pin(async move { append_calls(tx, &zone, calls).await }));
         append.await.map_err(|e| match e {
             Error::Internal(Internal::Store(e)) => e,
+            Error::Busy => {
+                aicp_store::Error::Unavailable(DatabaseError::new(Kind::Unavailable, "no lease, or no database"))
+            }
             // The job has no other errors.
             _ => aicp_store::Error::Closed,
         })
@@ -275,8 +279,11 @@ impl Platform {
         });
     }
 
-    /// Waits until all calls recorded so far are written.
+    /// Waits until all calls recorded so far are written, by whatever node.
     pub(crate) async fn flush_calls(&self) -> Result<()> {
+        if let Some(nodes) = self.inner.store.nodes() {
+            nodes.flush_others().await;
+        }
         self.inner.call_log.flush().await
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::backend::AddedFace;
 use crate::engines::BUILTIN;
 use crate::libraries::insert_library;
+use crate::nodes::weight;
 use crate::people::{Enrolled, PersonData, transactions};
 use crate::random::random_hex32;
 use crate::secrets::{TokenHash, new_token};
@@ -110,18 +111,25 @@ impl LoginThrottle {
 }
 
 /// Limits the attempts per minute for each key.
-struct Throttle(DefaultKeyedRateLimiter<String>);
+struct Throttle {
+    limiter: DefaultKeyedRateLimiter<String>,
+    per_minute: u32,
+}
 
 impl Throttle {
     fn new(attempts_a_minute: NonZeroU32) -> Self {
-        Self(RateLimiter::keyed(Quota::per_minute(attempts_a_minute)))
+        let limiter = RateLimiter::keyed(Quota::per_minute(attempts_a_minute));
+        Self { limiter, per_minute: attempts_a_minute.get() }
     }
 
-    fn admit(&self, key: String) -> Result<()> {
-        if self.0.len() > MAX_IDLE_KEYS {
-            self.0.retain_recent();
+    fn admit(&self, key: String, nodes: u32) -> Result<()> {
+        if self.limiter.len() > MAX_IDLE_KEYS {
+            self.limiter.retain_recent();
         }
-        self.0.check_key(&key).map_err(|_| Error::Refused(Refusal::TooManyAttempts))
+        match self.limiter.check_key_n(&key, weight(nodes, self.per_minute)) {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Error::Refused(Refusal::TooManyAttempts)),
+        }
     }
 }
 
@@ -268,12 +276,13 @@ impl Platform {
 
     /// Counts an attempt to log in under a name.
     pub(crate) fn admit_name(&self, name: String) -> Result<()> {
-        self.attempts().by_name.admit(name)
+        self.attempts().by_name.admit(name, self.answering_nodes())
     }
 
     /// Counts an attempt to log in from an address.
     pub(crate) fn admit_address(&self, client: Option<IpAddr>) -> Result<()> {
-        self.attempts().by_address.admit(client.map_or_else(String::new, |client| throttle_key(client).to_string()))
+        let address = client.map_or_else(String::new, |client| throttle_key(client).to_string());
+        self.attempts().by_address.admit(address, self.answering_nodes())
     }
 
     async fn login_library(&self) -> Result<Library> {

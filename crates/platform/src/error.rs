@@ -1,6 +1,7 @@
 //! Errors of the use cases: few kinds, each with what it is about.
 
 use crate::gates::QualityFault;
+use aicp_store::Written;
 
 /// An error of a use case. Each dialect maps it to its own codes.
 #[derive(Debug, thiserror::Error)]
@@ -359,7 +360,16 @@ pub enum Internal {
 
 impl From<aicp_store::Error> for Error {
     fn from(e: aicp_store::Error) -> Self {
-        Internal::Store(e).into()
+        // Callers may try again, as when too many calls are in progress; not if this call has written something already.
+        let may_try_again = !Written::of_task().is_some_and(|written| written.is_any());
+        match e {
+            aicp_store::Error::Blobs(error) if error.is_unavailable() && may_try_again => Self::Busy,
+            aicp_store::Error::Unavailable(error) if may_try_again => {
+                tracing::warn!(%error, "the database is unavailable");
+                Self::Busy
+            }
+            e => Internal::Store(e).into(),
+        }
     }
 }
 
@@ -411,6 +421,11 @@ impl Error {
     /// Whether the database is damaged, or can't be read or written.
     pub fn is_database_error(&self) -> bool {
         self.of_store().is_some_and(aicp_store::Error::is_database_error)
+    }
+
+    /// Whether nobody knows if a write was committed.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.of_store().is_some_and(|e| matches!(e, aicp_store::Error::InDoubt(_) | aicp_store::Error::Closed))
     }
 
     /// Whether a vendor's engine does not offer what was asked of it.

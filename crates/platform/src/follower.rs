@@ -9,12 +9,13 @@ use aicp_backends::{Builtin, IndexChange, IndexedFace, is_recognisable_enough};
 use aicp_store::{AddedFace, Algorithm, Change, NewTemplate, Observer};
 use aicp_types::{FaceId, PersonId, Sequence};
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::apps::Tokens;
 use crate::background::drive;
 use crate::downloads::Fetchers;
 use crate::events::EventLog;
+use crate::gallery_files::GalleryFiles;
 use crate::keys::Keys;
 use crate::libraries::LibraryCache;
 use crate::live_settings::LiveSettings;
@@ -47,6 +48,9 @@ pub(crate) struct Follower {
     pub events: EventLog,
     pub settings: LiveSettings,
     pub fetchers: Arc<Fetchers>,
+    pub gallery_files: Arc<GalleryFiles>,
+    /// Told when a library was changed: its recognitions may be logged now, or not any more.
+    pub libraries_changed: Arc<Notify>,
 }
 
 impl Observer for Follower {
@@ -56,6 +60,7 @@ impl Observer for Follower {
         let is_new_failure = drive(async {
             let mut backlog = self.backlog.lock().await;
             let was_behind = backlog.is_behind();
+            changes.iter().for_each(|change| self.gallery_files.follow(change));
             backlog.add(sequence, for_index);
             !backlog.catch_up(&self.engine).await && !was_behind
         });
@@ -96,9 +101,15 @@ impl Follower {
                 self.settings.apply(name, setting.as_ref());
                 self.fetchers.follow(&self.settings.load());
             }
-            Change::FriendGroupsChanged { app_id, user_id, .. } => self.friend_groups.invalidate(app_id, user_id),
+            Change::FriendGroupsChanged { app_id, user_id: Some(user_id), .. } => {
+                self.friend_groups.invalidate(app_id, user_id);
+            }
+            Change::FriendGroupsChanged { user_id: None, .. } => self.friend_groups.invalidate_all(),
             Change::PersonChanged { library_id, public_id } => self.directory.invalidate(*library_id, *public_id),
-            Change::LibraryChanged { app_id, library_id } => self.libraries.invalidate_names(app_id, *library_id),
+            Change::LibraryChanged { app_id, library_id } => {
+                self.libraries.invalidate_names(app_id, *library_id);
+                self.libraries_changed.notify_one();
+            }
             Change::LibraryRemoved { library_id } => {
                 self.directory.invalidate_all();
                 self.libraries.invalidate_library(*library_id);

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use aicp_store::KeyedRequest;
+use aicp_store::{KeyedRequest, Written};
 
 use crate::{Caller, Error, Platform, Result};
 
@@ -34,16 +34,14 @@ impl Platform {
     /// [`crate::Internal::Store`], [`crate::Internal::Sealed`].
     pub async fn claim_request(&self, caller: &Caller, key: &str, digest: [u8; 32]) -> Result<KnownRequest> {
         let (owner, name, now) = (caller.name().to_owned(), key.to_owned(), self.now());
-        let known: Option<KeyedRequest> = self
-            .inner
-            .store
-            .write(move |tx| {
-                Box::pin(async move {
-                    tx.forget_idempotency_keys(now.saturating_sub(IDEMPOTENCY_KEYS_KEPT), FORGOTTEN_AT_ONCE).await?;
-                    tx.claim_idempotency_key(&owner, &name, &digest, now).await
-                })
+        let claim = self.inner.store.write(move |tx| {
+            Box::pin(async move {
+                tx.forget_idempotency_keys(now.saturating_sub(IDEMPOTENCY_KEYS_KEPT), FORGOTTEN_AT_ONCE).await?;
+                tx.claim_idempotency_key(&owner, &name, &digest, now).await
             })
-            .await?;
+        });
+        // It is not what the call was made for.
+        let known: Option<KeyedRequest> = Written::default().noting(claim).await?;
         match known {
             None => Ok(KnownRequest::New),
             Some(known) if known.request != digest => Ok(KnownRequest::Other),
@@ -67,7 +65,7 @@ impl Platform {
                 Ok::<_, Error>(tx.finish_idempotency_key(&owner, &name, sealed).await?)
             })
         });
-        finished.await
+        Written::default().noting(finished).await
     }
 }
 

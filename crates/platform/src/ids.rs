@@ -46,6 +46,11 @@ impl Ids {
         self.outbox.next(self.clock.now()).into()
     }
 
+    /// Makes all later ids of writes greater than this one.
+    pub fn continue_outbox_after(&self, last: OutboxId) {
+        self.outbox.continue_after(last.into());
+    }
+
     pub fn call(&self) -> TraceId {
         self.calls.next(self.clock.now()).into()
     }

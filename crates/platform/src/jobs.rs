@@ -3,6 +3,7 @@
 //! A job goes on where it stopped. What it has done is recorded item by item, or with a position that is written in the
 //! same transaction as the work. An item may be begun twice, after a crash in between; the work on it is idempotent.
 
+mod among_nodes;
 mod control;
 mod copy;
 mod deletion;
@@ -10,6 +11,7 @@ mod duplicates;
 mod export;
 mod grouping;
 mod import;
+mod keeping;
 mod listing;
 mod manifest;
 mod progress;
@@ -26,7 +28,7 @@ pub use export::{ExportContent, ExportFile};
 pub use import::ImportSource;
 pub(crate) use resealing::{fail, replace_resealing, resealing_input};
 pub(crate) use runner::Jobs;
-pub use uploads::{Upload, archive_of_export, folder_of_jobs};
+pub use uploads::{Upload, archive_of_export, fetch_shared_export, folder_of_jobs};
 
 use crate::audit::state;
 use crate::{BadInput, Caller, Library, Limit, Missing, Platform, Result, Similarity};

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::caller::Caller;
+use crate::nodes::weight;
 use crate::secrets::Vault;
 use crate::{Inner, Platform, Result};
 
@@ -33,7 +34,7 @@ use keyring::{list, make, revoke};
 pub(crate) use scheme::seal_name;
 pub use scheme::{KeyScheme, KeyText};
 pub use signatures::SignatureUse;
-use signatures::Signatures;
+use signatures::{Signatures, used};
 
 /// Options and limits of a key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,10 +97,18 @@ pub struct AccessKey {
     usage: Mutex<Usage>,
 }
 
-/// Calls of one day, and whether their number is on disk.
+/// Calls of one day.
 pub(crate) struct Usage {
-    pub today: KeyUsage,
-    pub is_saved: bool,
+    /// The calls of all nodes, as far as this one knows.
+    today: KeyUsage,
+    /// How many of them are not on disk yet.
+    unsaved: i64,
+}
+
+impl From<KeyUsage> for Usage {
+    fn from(today: KeyUsage) -> Self {
+        Self { today, unsaved: 0 }
+    }
 }
 
 impl Usage {
@@ -112,10 +121,32 @@ impl Usage {
     /// Adds a call on a day.
     pub fn add_call(&mut self, day: i64) {
         if self.today.day != day {
-            self.today = KeyUsage { day, calls: 0 };
+            *self = KeyUsage { day, calls: 0 }.into();
         }
         self.today.calls = self.today.calls.saturating_add(1);
-        self.is_saved = false;
+        self.unsaved = self.unsaved.saturating_add(1);
+    }
+
+    /// Takes the calls that are not on disk yet; they count as saved from now on.
+    pub fn take_unsaved(&mut self) -> Option<KeyUsage> {
+        let calls = std::mem::take(&mut self.unsaved);
+        (calls > 0).then_some(KeyUsage { day: self.today.day, calls })
+    }
+
+    /// Puts back calls that could not be saved.
+    pub fn put_back(&mut self, unsaved: KeyUsage) {
+        if self.today.day == unsaved.day {
+            self.unsaved = self.unsaved.saturating_add(unsaved.calls);
+        }
+    }
+
+    /// Takes over the calls on disk, of all nodes. What calls beside each other are told may come in any order.
+    pub fn learn(&mut self, saved: KeyUsage) {
+        if saved.day > self.today.day {
+            *self = saved.into();
+        } else if self.today.day == saved.day {
+            self.today.calls = self.today.calls.max(saved.calls.saturating_add(self.unsaved));
+        }
     }
 }
 
@@ -132,7 +163,7 @@ impl AccessKey {
             options,
             is_revoked: AtomicBool::new(revoked_at.is_some()),
             rate: options.calls_per_second.map(|calls| RateLimiter::direct(Quota::per_second(calls))),
-            usage: Mutex::new(Usage { today: usage, is_saved: true }),
+            usage: Mutex::new(usage.into()),
         };
         Ok((made.kind, key))
     }
@@ -235,10 +266,6 @@ impl Keys {
         known.entry(kind).or_default().insert(key.id.clone(), Arc::new(key));
     }
 
-    fn note_signature(&self, key_id: KeyId, text: &str, keep: Duration) -> SignatureUse {
-        locked(&self.signatures).note(key_id, text, self.clock.now(), keep)
-    }
-
     fn forget_expired(&self) {
         locked(&self.signatures).forget_expired(self.clock.now());
     }
@@ -252,23 +279,27 @@ impl Keys {
             known.values().flat_map(|keys| keys.values().cloned()).collect()
         };
         for key in &keys {
-            let mut used = locked(&key.usage);
-            if !used.is_saved {
-                used.is_saved = true;
-                usage.push((key.row, used.today));
-            }
+            usage.extend(locked(&key.usage).take_unsaved().map(|calls| (key.row, calls)));
         }
         if unsaved.is_empty() && usage.is_empty() {
             return;
         }
         let (used, signatures, now) = (usage.clone(), unsaved.clone(), self.clock.now());
-        let stored: aicp_store::Result<()> =
-            store.write(move |tx| Box::pin(async move { tx.store_key_usage(used, signatures, now).await })).await;
-        if let Err(e) = stored {
-            tracing::error!(error = %e, "the use of keys can't be noted");
-            locked(&self.signatures).put_back(unsaved);
-            for key in keys.iter().filter(|key| usage.iter().any(|(row, _)| *row == key.row)) {
-                locked(&key.usage).is_saved = false;
+        let stored: aicp_store::Result<_> =
+            store.write(move |tx| Box::pin(async move { tx.add_key_usage(used, signatures, now).await })).await;
+        let of = |row: KeyId| keys.iter().find(|key| key.row == row).map(|key| locked(&key.usage));
+        match stored {
+            Ok(totals) => {
+                for (row, total) in totals {
+                    of(row).iter_mut().for_each(|usage| usage.learn(total));
+                }
+            }
+            Err(e) => {
+                tracing::error!(error = %e, "the use of keys can't be noted");
+                locked(&self.signatures).put_back(unsaved);
+                for (row, calls) in usage {
+                    of(row).iter_mut().for_each(|usage| usage.put_back(calls));
+                }
             }
         }
     }
@@ -364,9 +395,25 @@ impl Platform {
     }
 
     /// Records the use of a nonce or signature. Call it only after the signature was verified and the call was counted, so
-    /// that rejected callers can't fill the memory.
+    /// that rejected callers can't fill the memory. Where there are other nodes, [`Platform::is_first_use`] has the last word.
     pub fn note_use(&self, key: &AccessKey, text: &str, keep: Duration) -> SignatureUse {
-        self.inner.keys.note_signature(key.row, text, keep)
+        let (mut signatures, now) = (locked(&self.inner.keys.signatures), self.now());
+        match self.inner.store.nodes() {
+            Some(_) => signatures.remember(key.row, text, now, keep),
+            None => signatures.note(key.row, text, now, keep),
+        }
+    }
+
+    /// Returns whether no other node has noted the use of a nonce or signature that this one has just noted.
+    ///
+    /// # Errors
+    /// [`crate::Error::Busy`]: that can't be found out.
+    pub async fn is_first_use(&self, key: &AccessKey, text: &str, keep: Duration) -> Result<bool> {
+        if self.inner.store.nodes().is_none() {
+            return Ok(true);
+        }
+        let now = self.now();
+        Ok(self.inner.store.rows().await?.claim_signature(used(key.row, text, now, keep), now).await?)
     }
 
     /// Counts a call against the limits of a key and of its app. A call that one of the limits per day refuses counts for
@@ -376,20 +423,45 @@ impl Platform {
     /// [`QuotaError`].
     pub fn count_call(&self, key: &AccessKey) -> Result<(), QuotaError> {
         let today = self.day_number();
-        if key.rate.as_ref().is_some_and(|rate| rate.check().is_err()) {
+        let nodes = self.answering_nodes();
+        if let (Some(rate), Some(allowed)) = (&key.rate, key.options.calls_per_second)
+            && !matches!(rate.check_n(weight(nodes, allowed.get())), Ok(Ok(())))
+        {
             return Err(QuotaError::Second);
         }
         let mut usage = locked(&key.usage);
-        if let Some(allowed) = key.options.calls_per_day
+        if let Some(allowed) = key.options.calls_per_day.filter(|_| !self.is_among_nodes())
             && usage.calls_left(allowed, today) == 0
         {
             return Err(QuotaError::Day);
         }
-        self.inner.quotas.count(&key.app_id, today)?;
-        if key.options.calls_per_day.is_some() {
+        self.inner.quotas.count(&key.app_id, today, self.is_among_nodes().then_some(nodes))?;
+        if key.options.calls_per_day.is_some() && !self.is_among_nodes() {
             usage.add_call(today);
         }
         Ok(())
+    }
+
+    /// Counts a call that [`Platform::count_call`] has admitted against the limits per day, where there are nodes: once for all of them.
+    ///
+    /// # Errors
+    /// [`QuotaError::Day`]; [`crate::Error::Busy`] if that can't be found out.
+    pub async fn count_call_among_nodes(&self, key: &AccessKey) -> Result<Result<(), QuotaError>> {
+        if !self.is_among_nodes() {
+            return Ok(Ok(()));
+        }
+        let today = self.day_number();
+        if let Some(allowed) = key.options.calls_per_day {
+            match self.inner.store.rows().await?.claim_key_call(key.row, today, allowed).await? {
+                Some(used) => locked(&key.usage).learn(used),
+                None => return Ok(Err(QuotaError::Day)),
+            }
+        }
+        let of_app = self.count_call_of_app_among_nodes(&key.app_id).await?;
+        if of_app.is_err() && key.options.calls_per_day.is_some() {
+            self.inner.store.rows().await?.return_key_call(key.row, today).await?;
+        }
+        Ok(of_app)
     }
 
     /// Returns the number of calls left today for a key and its app; `None`: unlimited.

@@ -23,6 +23,7 @@ mod error;
 mod events;
 mod examination;
 mod follower;
+mod gallery_files;
 mod gates;
 mod groups;
 mod idempotency;
@@ -34,8 +35,10 @@ mod libraries;
 mod links;
 mod lists;
 mod live_settings;
+mod loading;
 mod locks;
 mod minutes;
+mod nodes;
 mod numbers;
 mod operators;
 mod outbox;
@@ -63,7 +66,6 @@ mod user_ids;
 mod versioned;
 mod webhooks;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -85,7 +87,7 @@ pub use aicp_store::{
 pub use apps::ExtendedGrant;
 pub use audit::{AuditCheck, Origin};
 pub use backend::FaceCheck;
-pub use background::Background;
+pub use background::{Background, carry_call};
 pub use call_log::CallRecord;
 pub use caller::{Caller, TokenError};
 pub use capabilities::{Area, Capabilities};
@@ -98,7 +100,7 @@ pub use gates::{Control, Gates, LIVENESS_THRESHOLDS, QualityFault, RecognitionGa
 pub use idempotency::{IDEMPOTENCY_KEYS_KEPT, KnownRequest};
 pub use jobs::{
     ExportContent, ExportFile, ImportSource, Item, ItemDetail, Job, JobKind, JobQuery, Upload, archive_of_export,
-    folder_of_jobs,
+    fetch_shared_export, folder_of_jobs,
 };
 pub use keys::{
     AccessKey, KeyInfo, KeyOptions, KeyScheme, KeyState, KeyText, Keyring, NewKey, QuotaError, SignatureUse,
@@ -116,7 +118,7 @@ pub use people::{
     EnrolOptions, Enrolled, Enrolment, FaceKey, KnownPerson, LastFace, LibraryKey, MissingLibrary, MissingPerson,
     PersonData, PersonKey, SamePicture, face_token, token_of_face,
 };
-pub use pictures::StoredPicture;
+pub use pictures::{LinkedPicture, StoredPicture};
 pub use quotas::{LimitState, QuotaExceeded, QuotaUsage, Window};
 pub use recognition::{FaceMatches, Identification, Match};
 pub use recognition_log::{DEFAULT_KEEP_DAYS, MAX_ENTRY_SIDE, MAX_KEEP_DAYS};
@@ -137,23 +139,23 @@ pub use throttle_key::throttle_key;
 pub use user_ids::user_id_of;
 pub use webhooks::{DeliveryReport, RenderEvent, WebhookData};
 
-use aicp_backends::{Builtin, IndexedFace, TemplateRow};
-use aicp_store::{Store, TemplateRow as StoredTemplate};
-use aicp_types::{Clock, Node, PersonId, UnixMillis};
+use aicp_backends::Builtin;
+use aicp_store::Store;
+use aicp_types::{Clock, UnixMillis};
 use apps::Tokens;
 use arc_swap::ArcSwap;
-use background::drive;
 use call_log::CallLog;
 use console::LoginThrottle;
 use downloads::Fetchers;
 use engines::Backends;
 use events::EventLog;
 use follower::{Backlog, Follower, Progress};
+use gallery_files::GalleryFiles;
 use ids::Ids;
 use jobs::Jobs;
 use keys::Keys;
 use libraries::LibraryCache;
-use locks::{Digest, KeyedLock};
+use locks::Locks;
 use minutes::Minutes;
 use numbers::RecentCounts;
 use operators::OperatorDirectory;
@@ -204,10 +206,8 @@ struct Inner {
     quotas: Arc<Quotas>,
     rates: AppRates,
     login_throttle: LoginThrottle,
-    /// Serialises enrolments under one user id or of one picture, which prevents duplicates.
-    identity_locks: KeyedLock<Digest>,
-    /// Serialises changes of a person.
-    person_locks: KeyedLock<PersonId>,
+    /// Serialise enrolments under one user id or of one picture, which prevents duplicates, and changes of a person.
+    locks: Arc<Locks>,
     scans: Scans,
     libraries: Arc<LibraryCache>,
     directory: Arc<DirectoryCache>,
@@ -217,6 +217,10 @@ struct Inner {
     jobs: Jobs,
     settings: LiveSettings,
     progress: Arc<Progress>,
+    backlog: Arc<tokio::sync::Mutex<Backlog>>,
+    gallery_files: Arc<GalleryFiles>,
+    /// Life of a link to a picture in a bucket.
+    link_life: Duration,
 }
 
 impl Platform {
@@ -242,10 +246,14 @@ impl Platform {
             apps::ensure_app(&store, app.to_owned(), now).await?;
         }
         let zone = settings.statistics.zone.time_zone().clone();
+        let of_nodes = store.clone();
         let prepare = store.write_always(move |tx| {
             Box::pin(async move {
-                // Nobody else writes: a first attempt that did not end was interrupted by the end of the last run.
-                tx.list_interrupted_outbox().await?;
+                // Known since the transaction has begun.
+                if of_nodes.nodes().is_none_or(|nodes| nodes.answering() == 1) {
+                    // A first attempt that did not end was interrupted by the end of the last run.
+                    tx.list_interrupted_outbox(UnixMillis::new(i64::MAX)).await?;
+                }
                 statistics::sums::set_zone(tx, &zone).await
             })
         });
@@ -272,9 +280,13 @@ impl Platform {
         // Loading begins later, so it has at least these changes.
         let backlog = Backlog::after(store.rows().await?.last_sequence().await?);
         let progress = backlog.progress();
+        let backlog = Arc::new(tokio::sync::Mutex::new(backlog));
+        let gallery_files =
+            Arc::new(GalleryFiles::new(settings.galleries_folder.clone(), settings.recognition.loosest_gate().least()));
+        let libraries_changed = Arc::<Notify>::default();
         store.observe(Arc::new(Follower {
             engine: engines.builtin.clone(),
-            backlog: Arc::new(tokio::sync::Mutex::new(backlog)),
+            backlog: Arc::clone(&backlog),
             algorithm: engines.algorithm(),
             vault: vault.clone(),
             keys: Arc::clone(&keys),
@@ -287,14 +299,18 @@ impl Platform {
             events: events.clone(),
             settings: live.clone(),
             fetchers: Arc::clone(&fetchers),
+            gallery_files: Arc::clone(&gallery_files),
+            libraries_changed: Arc::clone(&libraries_changed),
         }));
         let shared = Arc::new(Shared {
             store: store.clone(),
-            ids: Ids::after(last, Node::default(), Arc::clone(&clock)),
+            ids: Ids::after(last, store.node(), Arc::clone(&clock)),
             clock: Arc::clone(&clock),
             algorithm: engines.algorithm(),
         });
-        let outbox = Arc::new(Outbox::new(Arc::clone(&shared), engines.remote.clone(), live.clone()));
+        let locks = Arc::new(Locks::new(store.clone()));
+        let outbox =
+            Arc::new(Outbox::new(Arc::clone(&shared), engines.remote.clone(), live.clone(), Arc::clone(&locks)));
         let inner = Inner {
             backends: Backends::new(&engines, &shared, &outbox)?,
             vault,
@@ -322,26 +338,34 @@ impl Platform {
             quotas,
             rates: AppRates::default(),
             login_throttle: LoginThrottle::default(),
-            identity_locks: KeyedLock::default(),
-            person_locks: KeyedLock::default(),
+            locks,
             scans: Scans::default(),
             libraries,
             directory,
             friend_groups,
             single_calls: Arc::new(Semaphore::new(statistics::MAX_CONCURRENT_CALL_QUERIES)),
             warned_libraries: WarnedLibraries::default(),
-            jobs: Jobs::new(settings.jobs_folder.clone()),
+            jobs: Jobs::new(settings.jobs_folder.clone(), store.clone()),
             store,
             shared,
             builtin: engines.builtin,
             outbox,
             fetchers,
             progress,
+            backlog,
+            gallery_files,
+            link_life: settings.link_life,
             webhooks_changed: Notify::new(),
             settings: live,
         };
         inner.load_templates().await?;
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        if let Some(nodes) = inner.store.nodes() {
+            nodes.flush_by(nodes::flush_of(&inner));
+            tokio::spawn(recognition_log::follow(Arc::downgrade(&inner), libraries_changed));
+            nodes.join().await?;
+        }
+        Ok(Self { inner })
     }
 
     /// Returns the current time.
@@ -398,15 +422,25 @@ impl Platform {
     /// Starts the health checks of remote engines; they run until the returned task is closed.
     pub fn start_engine_monitor(&self) -> Background {
         let (outbox, settings) = (Arc::downgrade(&self.inner.outbox), self.inner.settings.clone());
-        let events = self.inner.events.clone();
-        Background::start(move |stop| outbox::monitor_engines(outbox, settings, events, stop))
+        let (events, store) = (self.inner.events.clone(), self.inner.store.clone());
+        Background::start(move |stop| async move {
+            let of_reports = outbox.clone();
+            let report = move |stop| outbox::report_health(of_reports.clone(), events.clone(), stop);
+            tokio::join!(
+                outbox::monitor_engines(outbox, settings, stop.clone()),
+                nodes::on_one_node(store, "engine events", stop, report)
+            );
+        })
     }
 
     /// Starts to compute the missing recognisability of faces enrolled by older versions; runs until all are done or
     /// the returned task is closed.
     pub fn start_judging_faces(&self) -> Background {
         let inner = Arc::downgrade(&self.inner);
-        Background::start(|stop| judgements::judge_all(inner, stop))
+        let store = self.inner.store.clone();
+        Background::start(|stop| {
+            nodes::on_one_node(store, "judgements", stop, move |stop| judgements::judge_all(inner.clone(), stop))
+        })
     }
 
     /// Finishes pending writes, including those of the call log, of events and of signatures, and closes the store.
@@ -420,48 +454,5 @@ impl Platform {
         self.inner.keys.close().await;
         self.inner.quotas.close().await;
         Ok(self.inner.store.close().await?)
-    }
-}
-
-impl Inner {
-    async fn load_templates(&self) -> Result<()> {
-        let algorithm = &self.shared.algorithm;
-        let engine = self.builtin.clone();
-        let least = self.settings.load().recognition.loosest_gate().least();
-        let left_out = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&left_out);
-        let admit = move |rows: Vec<StoredTemplate>| {
-            let left_out = drive(engine.load(rows.into_iter().map(template_row).collect(), least))?;
-            counted.fetch_add(left_out.not_recognisable, Ordering::Relaxed);
-            for damaged in left_out.damaged {
-                tracing::warn!(
-                    library = damaged.library.get(),
-                    face = damaged.face.get(),
-                    "the template of a face is damaged: the face matches nobody until it is enrolled anew"
-                );
-            }
-            Ok::<_, aicp_backends::Error>(())
-        };
-        let read = self.store.read_templates(algorithm, admit).await??;
-        let left_out = left_out.load(Ordering::Relaxed);
-        if left_out > 0 {
-            tracing::warn!(faces = left_out, "enrolled faces that are not recognisable match nobody");
-        }
-        tracing::info!(templates = read.templates, algorithm = algorithm.name, "galleries are loaded");
-        if read.others > 0 {
-            tracing::warn!(
-                missing = read.others,
-                "faces of another algorithm or without a template can't be found; `aicp check` names those without"
-            );
-        }
-        Ok(())
-    }
-}
-
-fn template_row(stored: StoredTemplate) -> TemplateRow {
-    TemplateRow {
-        library: stored.library_id,
-        face: IndexedFace { person: stored.person_id, face: stored.face_id, template: stored.vector },
-        recognisability: stored.recognisability,
     }
 }

@@ -27,6 +27,8 @@ pub struct Numbers {
     pub changes_behind: u64,
     /// How long the oldest of them that this process knows has waited.
     pub behind_for: Duration,
+    /// Nodes of the database that answer, this one among them.
+    pub nodes: u32,
 }
 
 /// Shortest time for which counts are kept, and that time as a multiple of what it took to count: so counting takes less
@@ -75,6 +77,7 @@ impl Platform {
             database: self.inner.store.database_usage().await?,
             changes_behind: committed.get().saturating_sub(progress.applied().get()),
             behind_for: progress.waiting_for(),
+            nodes: self.answering_nodes(),
         })
     }
 }

@@ -16,26 +16,34 @@ mod transactions;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use aicp_backends::{EnrolledFace, RemoteEngine, Write};
 use aicp_store::{Act, NewLibrary, NewPerson, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Store};
 use aicp_types::{FaceId, LibraryId, OutboxId, UnixMillis};
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-use attempts::Outcome;
+use attempts::{Maker, Outcome};
 use rules::{DropRequest, NewWrite};
 
 use crate::background::run_detached;
 use crate::live_settings::LiveSettings;
-use crate::locks::KeyedLock;
+use crate::locks::{Held, Locks};
 use crate::shared::Shared;
 use crate::{Caller, Face, Library, Missing, Person, PersonChanges, Platform, Result};
 
 pub use bulk::RetryFilter;
-pub(crate) use health::monitor_engines;
 pub use health::{EngineHealth, HealthCheck};
+pub(crate) use health::{monitor_engines, report_health};
+
+/// Time after which an engine has answered a call, or never will.
+const ENGINE_TIME: Duration = Duration::from_secs(30);
+/// Time for which a write in doubt is remembered.
+const DOUBT_LIFE: Duration = Duration::from_hours(1);
+/// Age of a write that was not listed, from which its first attempt was interrupted: an engine has less time.
+const INTERRUPTED_AFTER: Duration = Duration::from_mins(5);
 
 /// A write that waits for its engine, or waited. Not `Debug`: pictures must not be logged.
 #[derive(Clone)]
@@ -160,22 +168,41 @@ pub(crate) struct Outbox {
     shared: Arc<Shared>,
     engines: Vec<Arc<dyn RemoteEngine>>,
     settings: LiveSettings,
-    /// Serialises the writes of a library.
-    library_writes: KeyedLock<LibraryId>,
+    /// Serialise the writes of a library.
+    locks: Arc<Locks>,
     /// Tells the monitor that a write waits.
     wakeup: Arc<Notify>,
     health: Mutex<HashMap<String, HealthCheck>>,
+    /// Writes in doubt that this node has seen, where there are nodes.
+    doubts: Mutex<HashMap<OutboxId, Doubt>>,
+    /// Changes when an engine is found reachable, or not.
+    health_changed: watch::Sender<()>,
+}
+
+/// What this node knows of a write in doubt.
+struct Doubt {
+    attempts: i64,
+    seen: Instant,
+    /// Whether the last attempt was its own, and has ended.
+    is_own: bool,
 }
 
 impl Outbox {
-    pub fn new(shared: Arc<Shared>, engines: Vec<Arc<dyn RemoteEngine>>, settings: LiveSettings) -> Self {
+    pub fn new(
+        shared: Arc<Shared>,
+        engines: Vec<Arc<dyn RemoteEngine>>,
+        settings: LiveSettings,
+        locks: Arc<Locks>,
+    ) -> Self {
         Self {
             shared,
             engines,
             settings,
-            library_writes: KeyedLock::default(),
+            locks,
             wakeup: Arc::default(),
             health: Mutex::default(),
+            doubts: Mutex::default(),
+            health_changed: watch::Sender::new(()),
         }
     }
 
@@ -188,22 +215,65 @@ impl Outbox {
         &self.shared.store
     }
 
+    /// Shows writes whose first attempt did not end.
+    async fn list_interrupted(&self) {
+        let before = self.now().saturating_sub(INTERRUPTED_AFTER);
+        let list =
+            self.shared.store.write_always(move |tx| Box::pin(async move { tx.list_interrupted_outbox(before).await }));
+        if let Err(error) = list.await {
+            tracing::warn!(%error, "interrupted writes can't be listed");
+        }
+    }
+
+    /// Waits for the turn of a library's writes, of all nodes.
+    async fn lock_library(&self, library_id: LibraryId) -> Result<Held> {
+        let held = self.locks.lock(&(library_id, "outbox")).await?;
+        if self.shared.store.nodes().is_some()
+            && let Some(last) = self.shared.store.rows().await?.last_outbox_of(library_id).await?
+        {
+            // Writes are in the order of their ids, and the clock of another node may be ahead.
+            self.shared.ids.continue_outbox_after(last);
+        }
+        Ok(held)
+    }
+
+    /// Returns whether the last attempt at a write may still be under way: another node made it, which is gone.
+    fn may_be_under_way(&self, row: &OutboxRow) -> bool {
+        if !row.in_doubt || self.shared.store.nodes().is_none_or(|nodes| nodes.answering() == 1) {
+            return false;
+        }
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        doubts.retain(|_, doubt| doubt.seen.elapsed() < DOUBT_LIFE);
+        let doubt =
+            doubts.entry(row.id).or_insert(Doubt { attempts: row.attempts, seen: Instant::now(), is_own: false });
+        if doubt.attempts != row.attempts {
+            *doubt = Doubt { attempts: row.attempts, seen: Instant::now(), is_own: false };
+        }
+        !doubt.is_own && doubt.seen.elapsed() < ENGINE_TIME
+    }
+
+    /// Notes that an attempt of this node has ended.
+    fn attempt_ended(&self, id: OutboxId, attempts: i64) {
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        doubts.insert(id, Doubt { attempts, seen: Instant::now(), is_own: true });
+    }
+
     async fn resume_one(&self, id: OutboxId, solved_by: &str) -> Result<bool> {
         let store = &self.shared.store;
         loop {
             let Some(row) = store.rows().await?.outbox_row(id).await? else { return Ok(false) };
-            let _lock = self.library_writes.lock(row.library_id).await;
+            let _lock = self.lock_library(row.library_id).await?;
             // The write may have been done while this waited for the lock.
             let Some(row) = store.rows().await?.outbox_row(id).await? else { return Ok(false) };
             if row.solved_at.is_some() {
                 return Ok(true);
             }
             if row.rejected {
-                return Ok(matches!(self.attempt(id, Some(solved_by)).await?, Outcome::Done));
+                return Ok(matches!(self.attempt(id, Maker::Operator(solved_by)).await?, Outcome::Done));
             }
             let head = store.rows().await?.outbox_head(row.library_id).await?.filter(|head| head.id <= id);
             let Some(head) = head else { return Ok(false) };
-            match self.attempt(head.id, Some(solved_by)).await? {
+            match self.attempt(head.id, Maker::Operator(solved_by)).await? {
                 Outcome::Waits => return Ok(false),
                 Outcome::Refused(_) if head.id == id => return Ok(false),
                 Outcome::Done | Outcome::Refused(_) => {}
@@ -215,7 +285,7 @@ impl Outbox {
         let store = &self.shared.store;
         let row = store.rows().await?.outbox_row(id).await?.filter(|row| row.listed).ok_or(Missing::Write)?;
         // An attempt that is under way ends first.
-        let _lock = self.library_writes.lock(row.library_id).await;
+        let _lock = self.lock_library(row.library_id).await?;
         let write = match row.action {
             OutboxAction::CreateLibrary | OutboxAction::DeleteLibrary => Write::DeleteLibrary,
             OutboxAction::AddFace | OutboxAction::RemoveFace | OutboxAction::UndoAdd => Write::RemoveFace,
@@ -254,8 +324,13 @@ impl Outbox {
             let store = &outbox.shared.store;
             let created = store.write(move |tx| Box::pin(transactions::create_library(tx, new, at_most, act, row)));
             let library = created.await?;
-            let _lock = outbox.library_writes.lock(library.id).await;
-            outbox.first_attempt(row_id, library.id).await?;
+            match outbox.lock_library(library.id).await {
+                Ok(_lock) => outbox.first_attempt(row_id, library.id).await?,
+                Err(e) => {
+                    tracing::warn!(row = row_id.get(), error = %e, "a write waits for its first attempt");
+                    outbox.wakeup.notify_one();
+                }
+            }
             Ok(library)
         })
         .await
@@ -270,7 +345,7 @@ impl Outbox {
     ) -> Result<()> {
         let outbox = Arc::clone(self);
         run_detached(async move {
-            let _lock = outbox.library_writes.lock(library_id).await;
+            let _lock = outbox.lock_library(library_id).await?;
             let row = outbox.new_row(engine.as_ref(), Write::DeleteLibrary);
             let store = &outbox.shared.store;
             match store.remove(move |tx| Box::pin(transactions::remove_library(tx, library_id, act, row))).await? {
@@ -294,7 +369,7 @@ impl Outbox {
         let outbox = Arc::clone(self);
         run_detached(async move {
             let store = &outbox.shared.store;
-            let _lock = outbox.library_writes.lock(library_id).await;
+            let _lock = outbox.lock_library(library_id).await?;
             let row = outbox.new_row(engine.as_ref(), Write::AddFace);
             let row_id = row.id;
             let face = outbox.shared.new_face(EnrolledFace::default());
@@ -303,7 +378,7 @@ impl Outbox {
             });
             let (person, face) = enqueued.await?;
             outbox.first_attempt(row_id, library_id).await?;
-            Ok((person, store.rows().await?.face(face.id).await?.unwrap_or(face)))
+            Ok((person, outbox.as_confirmed(face).await))
         })
         .await
     }
@@ -318,7 +393,7 @@ impl Outbox {
         let (outbox, library_id, person_id) = (Arc::clone(self), person.library_id, person.id);
         run_detached(async move {
             let store = &outbox.shared.store;
-            let _lock = outbox.library_writes.lock(library_id).await;
+            let _lock = outbox.lock_library(library_id).await?;
             let row = outbox.new_row(engine.as_ref(), Write::AddFace);
             let row_id = row.id;
             let face = outbox.shared.new_face(EnrolledFace::default());
@@ -327,7 +402,7 @@ impl Outbox {
             });
             let face = enqueued.await?;
             outbox.first_attempt(row_id, library_id).await?;
-            Ok(store.rows().await?.face(face.id).await?.unwrap_or(face))
+            Ok(outbox.as_confirmed(face).await)
         })
         .await
     }
@@ -336,7 +411,7 @@ impl Outbox {
     pub async fn remove_person(self: &Arc<Self>, engine: Arc<dyn RemoteEngine>, person: &Person) -> Result<()> {
         let (outbox, library_id, person_id) = (Arc::clone(self), person.library_id, person.id);
         run_detached(async move {
-            let _lock = outbox.library_writes.lock(library_id).await;
+            let _lock = outbox.lock_library(library_id).await?;
             let row = outbox.new_row(engine.as_ref(), Write::RemoveFace);
             let ids = outbox.row_ids();
             let store = &outbox.shared.store;
@@ -355,7 +430,7 @@ impl Outbox {
     ) -> Result<()> {
         let outbox = Arc::clone(self);
         run_detached(async move {
-            let _lock = outbox.library_writes.lock(library_id).await;
+            let _lock = outbox.lock_library(library_id).await?;
             let row = outbox.new_row(engine.as_ref(), Write::RemoveFace);
             let ids = outbox.row_ids();
             let store = &outbox.shared.store;
@@ -375,7 +450,7 @@ impl Outbox {
     ) -> Result<()> {
         let (outbox, library_id, person_id) = (Arc::clone(self), person.library_id, person.id);
         run_detached(async move {
-            let _lock = outbox.library_writes.lock(library_id).await;
+            let _lock = outbox.lock_library(library_id).await?;
             let row = outbox.new_row(engine.as_ref(), Write::RemoveFace);
             let ids = outbox.row_ids();
             let update = outbox

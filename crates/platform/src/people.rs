@@ -11,10 +11,9 @@ mod remove;
 pub(crate) mod transactions;
 
 use aicp_types::LibraryId;
-use tokio::sync::OwnedMutexGuard;
 
-use crate::locks::Digest;
-use crate::{Person, Platform, Profile, Tags};
+use crate::locks::Held;
+use crate::{Person, Platform, Profile, Result, Tags};
 
 pub(crate) use directory::DirectoryCache;
 pub use enrol::{EnrolOptions, Enrolled, Enrolment, KnownPerson, MissingLibrary, MissingPerson, SamePicture};
@@ -38,13 +37,19 @@ pub struct PersonData {
 impl Platform {
     /// Locks a user id of a library, for the creation of the user. If the [lock of the person](Self::lock_person) is
     /// needed too, take it second.
-    pub(crate) async fn lock_user_id(&self, library_id: LibraryId, user_id: &str) -> OwnedMutexGuard<()> {
-        self.inner.identity_locks.lock(Digest::of(&(library_id, user_id, "user"))).await
+    ///
+    /// # Errors
+    /// [`crate::Error::Busy`].
+    pub(crate) async fn lock_user_id(&self, library_id: LibraryId, user_id: &str) -> Result<Held> {
+        self.inner.locks.lock(&(library_id, user_id, "user")).await
     }
 
     /// Locks a person for changes; does not depend on the user id, which may change.
-    async fn lock_person(&self, person: &Person) -> OwnedMutexGuard<()> {
-        self.inner.person_locks.lock(person.id).await
+    ///
+    /// # Errors
+    /// [`crate::Error::Busy`].
+    async fn lock_person(&self, person: &Person) -> Result<Held> {
+        self.inner.locks.lock(&(person.id, "person")).await
     }
 }
 

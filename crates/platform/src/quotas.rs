@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use crate::audit::state;
 use crate::error::or_missing;
 use crate::keys::{Usage, locked};
+use crate::nodes::weight;
 use crate::{ADMIN_APP, BadInput, Caller, Error, Limit, Missing, Platform, QuotaError, Result};
 
 /// Interval between writes of the counts: the most that a power cut can lose.
@@ -104,23 +105,29 @@ struct ActiveQuota {
 type Counted = (Result<(), (QuotaError, Duration)>, Vec<LimitState>);
 
 impl ActiveQuota {
-    /// Counts a call on a day. One that a limit refuses does not count for the day.
-    fn count(&self, today: i64, until_tomorrow: impl Fn() -> Duration) -> Counted {
+    /// Counts a call on a day. One that a limit refuses does not count for the day. `nodes`: how many share the limit per second, and count the calls of a day elsewhere.
+    fn count(&self, today: i64, nodes: Option<u32>, until_tomorrow: impl Fn() -> Duration) -> Counted {
         let mut states = Vec::new();
         if let (Some(rate), Some(allowed)) = (&self.rate, self.quota.calls_per_second) {
+            let weight = weight(nodes.unwrap_or(1), allowed);
             let allowed = u64::from(allowed);
             let state = |left| LimitState { window: Window::Second, allowed, left, reset: SECOND };
-            match rate.check() {
-                Ok(snapshot) => states.push(state(snapshot.remaining_burst_capacity().into())),
-                Err(refused) => {
+            match rate.check_n(weight) {
+                Ok(Ok(snapshot)) => states.push(state((snapshot.remaining_burst_capacity() / weight).into())),
+                refused => {
                     states.push(state(0));
                     states.extend(self.day(today, &until_tomorrow));
-                    let wait = refused.wait_time_from(DefaultClock::default().now());
+                    let now = DefaultClock::default().now();
+                    let wait = refused.ok().and_then(Result::err).map_or(SECOND, |refused| refused.wait_time_from(now));
                     return (Err((QuotaError::Second, wait)), states);
                 }
             }
         }
         let Some(allowed) = self.quota.calls_per_day else { return (Ok(()), states) };
+        if nodes.is_some() {
+            states.extend(self.day(today, until_tomorrow));
+            return (Ok(()), states);
+        }
         let mut usage = locked(&self.usage);
         let is_allowed = usage.calls_left(allowed, today) > 0;
         if is_allowed {
@@ -150,10 +157,8 @@ impl Quotas {
     pub fn apply(&self, row: &AppQuota) {
         let mut by_app = self.by_app.write().unwrap_or_else(PoisonError::into_inner);
         let known = by_app.get(&row.app_id);
-        let usage = known.map_or_else(
-            || Arc::new(Mutex::new(Usage { today: row.usage, is_saved: true })),
-            |known| Arc::clone(&known.usage),
-        );
+        let usage =
+            known.map_or_else(|| Arc::new(Mutex::new(Usage::from(row.usage))), |known| Arc::clone(&known.usage));
         let per_second = row.quota.calls_per_second.and_then(NonZeroU32::new);
         let rate = per_second.map(|calls| RateLimiter::direct(Rate::per_second(calls)).with_middleware());
         by_app.insert(row.app_id.clone(), Arc::new(ActiveQuota { quota: row.quota, rate, usage }));
@@ -169,9 +174,9 @@ impl Quotas {
     }
 
     /// Counts a call of an app on a day.
-    pub fn count(&self, app_id: &str, today: i64) -> Result<(), QuotaError> {
+    pub fn count(&self, app_id: &str, today: i64, nodes: Option<u32>) -> Result<(), QuotaError> {
         let Some(quota) = self.find(app_id) else { return Ok(()) };
-        quota.count(today, || Duration::ZERO).0.map_err(|(limit, _)| limit)
+        quota.count(today, nodes, || Duration::ZERO).0.map_err(|(limit, _)| limit)
     }
 
     /// Returns the number of calls that an app has left on a day; `None`: unlimited.
@@ -181,27 +186,26 @@ impl Quotas {
 
     /// Writes new counts to disk. What can't be written is kept for the next time.
     async fn flush(&self, store: &Store) {
-        let mut usage: Vec<(String, KeyUsage)> = Vec::new();
-        let mut counts = Vec::new();
-        {
+        let usage: Vec<(String, KeyUsage)> = {
             let by_app = self.by_app.read().unwrap_or_else(PoisonError::into_inner);
-            for (app_id, quota) in &*by_app {
-                let mut used = locked(&quota.usage);
-                if !used.is_saved {
-                    used.is_saved = true;
-                    usage.push((app_id.clone(), used.today));
-                    counts.push(Arc::clone(&quota.usage));
-                }
-            }
-        }
+            let unsaved = by_app.iter().map(|(app_id, quota)| (app_id.clone(), locked(&quota.usage).take_unsaved()));
+            unsaved.filter_map(|(app_id, calls)| Some((app_id, calls?))).collect()
+        };
         if usage.is_empty() {
             return;
         }
-        let stored: aicp_store::Result<()> =
-            store.write(move |tx| Box::pin(async move { tx.store_app_usage(usage).await })).await;
-        if let Err(e) = stored {
-            tracing::error!(error = %e, "the calls of apps can't be noted");
-            counts.iter().for_each(|used| locked(used).is_saved = false);
+        let added = usage.clone();
+        let stored: aicp_store::Result<_> =
+            store.write(move |tx| Box::pin(async move { tx.add_app_usage(added).await })).await;
+        let change = |app_id: &str, change: &dyn Fn(&mut Usage)| {
+            self.find(app_id).iter().for_each(|quota| change(&mut locked(&quota.usage)));
+        };
+        match stored {
+            Ok(totals) => totals.iter().for_each(|(app_id, total)| change(app_id, &|usage| usage.learn(*total))),
+            Err(e) => {
+                tracing::error!(error = %e, "the calls of apps can't be noted");
+                usage.iter().for_each(|(app_id, calls)| change(app_id, &|usage| usage.put_back(*calls)));
+            }
         }
     }
 
@@ -240,11 +244,44 @@ impl Platform {
             return Ok(Vec::new());
         }
         let Some(quota) = self.inner.quotas.find(caller.app_id()) else { return Ok(Vec::new()) };
-        let (allowed, limits) = quota.count(self.day_number(), || self.until_tomorrow());
+        let nodes = self.is_among_nodes().then(|| self.answering_nodes());
+        let (allowed, limits) = quota.count(self.day_number(), nodes, || self.until_tomorrow());
         match allowed {
             Ok(()) => Ok(limits),
             Err((limit, retry_after)) => Err(QuotaExceeded { limit, retry_after, limits }),
         }
+    }
+
+    /// Counts a call that [`Platform::count_call_of`] has admitted against the limit per day, where there are nodes: once for all of them. Returns the
+    /// state of that limit, if there is one.
+    ///
+    /// # Errors
+    /// [`QuotaExceeded`]; [`Error::Busy`] if that can't be found out.
+    pub async fn count_among_nodes(&self, caller: &Caller) -> Result<Result<Option<LimitState>, QuotaExceeded>> {
+        if caller.is_administrator() || !self.is_among_nodes() {
+            return Ok(Ok(None));
+        }
+        let counted = self.count_call_of_app_among_nodes(caller.app_id()).await?;
+        let today = self.day_number();
+        let state =
+            self.inner.quotas.find(caller.app_id()).and_then(|quota| quota.day(today, || self.until_tomorrow()));
+        Ok(match counted {
+            Ok(()) => Ok(state),
+            Err(limit) => {
+                let limits = state.map(|state| LimitState { left: 0, ..state }).into_iter().collect();
+                Err(QuotaExceeded { limit, retry_after: self.until_tomorrow(), limits })
+            }
+        })
+    }
+
+    pub(crate) async fn count_call_of_app_among_nodes(&self, app_id: &str) -> Result<Result<(), QuotaError>> {
+        let Some(quota) = self.inner.quotas.find(app_id) else { return Ok(Ok(())) };
+        let Some(allowed) = quota.quota.calls_per_day else { return Ok(Ok(())) };
+        match self.inner.store.rows().await?.claim_app_call(app_id, self.day_number(), allowed).await? {
+            Some(used) => locked(&quota.usage).learn(used),
+            None => return Ok(Err(QuotaError::Day)),
+        }
+        Ok(Ok(()))
     }
 
     /// Returns the limits of an app and what it uses of them.

@@ -5,8 +5,8 @@
 //! them. When the queue is full, or its pictures take too much memory, further recognitions are left out and counted.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use aicp_backends::{Builtin, Photo};
@@ -14,7 +14,7 @@ use aicp_store::{Act, NewRecognition, NewRecognitionMatch, Recognition, Recognit
 use aicp_types::{Clock, LibraryId, RecognitionEntryId};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -22,9 +22,8 @@ use crate::audit::state;
 use crate::error::{or_existing, or_missing};
 use crate::libraries::library_target;
 use crate::live_settings::LiveSettings;
-use crate::locks::Digest;
 use crate::{
-    Caller, EnrolOptions, Enrolled, Enrolment, Error, Existing, Library, LibraryKey, Match, Missing, PersonData,
+    Caller, EnrolOptions, Enrolled, Enrolment, Error, Existing, Inner, Library, LibraryKey, Match, Missing, PersonData,
     Platform, Rect, Result, SeenFace,
 };
 
@@ -76,6 +75,24 @@ struct Search {
     /// Faces and their entries.
     faces: Vec<(Option<Rect>, Vec<NewRecognition>)>,
     _memory: OwnedSemaphorePermit,
+}
+
+/// Follows the other nodes, which may log the recognitions of a library from now on.
+pub(crate) async fn follow(inner: Weak<Inner>, libraries_changed: Arc<Notify>) {
+    loop {
+        libraries_changed.notified().await;
+        let Some(inner) = inner.upgrade() else { return };
+        let log = &inner.recognition_log;
+        let _changing = log.changes.lock().await;
+        let loggings = async { inner.store.rows().await?.recognition_loggings().await };
+        match loggings.await {
+            Ok(loggings) => {
+                let enabled = loggings.into_iter().filter(|(_, logging)| logging.enabled).collect();
+                log.enabled.store(Arc::new(enabled));
+            }
+            Err(error) => tracing::warn!(%error, "it is not known which recognitions are to be logged"),
+        }
+    }
 }
 
 impl RecognitionLog {
@@ -355,7 +372,7 @@ impl Platform {
         person: PersonData,
     ) -> Result<Enrolled> {
         // Of concurrent calls for one entry, one enrols.
-        let _same_entry = self.inner.identity_locks.lock(Digest::of(&(library.id, id, "recognition"))).await;
+        let _same_entry = self.inner.locks.lock(&(library.id, id, "recognition")).await?;
         let entry = self.recognition(library, id).await?;
         if !entry.matches.is_empty() {
             return Err(Error::Exists(Existing::Person));

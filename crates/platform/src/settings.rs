@@ -5,6 +5,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use aicp_settings::{Seconds, at_least, if_set, list, settings, when, within};
 use jiff::tz::{Offset, TimeZone};
@@ -37,6 +38,10 @@ pub struct Settings {
     pub jobs: Jobs,
     /// Folder of the files of jobs.
     pub jobs_folder: PathBuf,
+    /// Folder of the files of large galleries.
+    pub galleries_folder: PathBuf,
+    /// Life of a link to a picture in a bucket; zero: pictures are read through this server.
+    pub link_life: Duration,
     /// Downloads from addresses that callers name.
     pub fetch: Fetch,
     /// Log of events.
@@ -68,6 +73,8 @@ impl Default for Settings {
             outbox: Outbox::default(),
             jobs: Jobs::default(),
             jobs_folder: PathBuf::from("data/jobs"),
+            galleries_folder: PathBuf::from("data/galleries"),
+            link_life: Duration::ZERO,
             fetch: Fetch::default(),
             events: Events::default(),
             webhooks: Webhooks::default(),

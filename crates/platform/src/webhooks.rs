@@ -17,6 +17,7 @@ use aicp_types::{DeliveryId, EventId, LibraryId, WebhookId};
 use crate::audit::state;
 use crate::background::Background;
 use crate::error::or_missing;
+use crate::nodes::on_one_node;
 use crate::secrets::random_text;
 use crate::settings::{Fetch, Webhooks as Settings};
 use crate::{ADMIN_APP, BadInput, Caller, Error, EventKind, Internal, Limit, Missing, Platform, Result};
@@ -344,7 +345,10 @@ impl Platform {
     /// Starts the deliveries of all webhooks, until the returned task is closed. `render` writes an event for a target.
     pub fn start_webhooks(&self, render: RenderEvent) -> Background {
         let platform = self.clone();
-        Background::start(move |stop| dispatcher::run(platform, render, stop))
+        let store = platform.inner.store.clone();
+        Background::start(move |stop| {
+            on_one_node(store, "webhooks", stop, move |stop| dispatcher::run(platform.clone(), render, stop))
+        })
     }
 
     fn check_target(&self, url: &str) -> Result<()> {

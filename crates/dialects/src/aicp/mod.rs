@@ -208,6 +208,11 @@ impl Wire for Exchange<'_> {
 
     async fn run(&self, caller: &Caller, body: HeldBody) -> Result<Answer, Failure> {
         let Self { context, parts, .. } = self;
+        match context.shared.platform.count_among_nodes(caller).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(exceeded)) => return Err(Failure::quota(&exceeded, self.dialect)),
+            Err(_) => return Err(Failure::busy()),
+        }
         let body = if self.is_form { body.map(form_as_json) } else { body };
         let call = Call {
             platform: &context.shared.platform,

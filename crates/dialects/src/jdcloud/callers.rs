@@ -83,19 +83,27 @@ impl Verified {
     ///
     /// # Errors
     /// The key has no calls left, or its signature was used before.
-    pub fn count(&self, platform: &Platform, skew: Duration) -> Result<(), Refusal> {
+    pub async fn count(&self, platform: &Platform, skew: Duration) -> Result<(), Refusal> {
         let Self { key, unique } = self;
         platform.count_call(key).map_err(|e| match e {
             QuotaError::Second => codes::TOO_FAST,
             QuotaError::Day => codes::DAILY_QUOTA_EXCEEDED,
         })?;
+        match platform.count_call_among_nodes(key).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(codes::DAILY_QUOTA_EXCEEDED.into()),
+            Err(_) => return Err(codes::BUSY.into()),
+        }
         // A signature can be replayed until its date leaves the window, which spans twice the skew.
         let keep = skew.saturating_mul(2);
-        match unique.as_ref().map(|signature| platform.note_use(key, signature, keep)) {
-            None | Some(SignatureUse::First) => Ok(()),
+        let Some(signature) = unique else { return Ok(()) };
+        match platform.note_use(key, signature, keep) {
+            SignatureUse::First if platform.is_first_use(key, signature, keep).await.map_err(|_| codes::BUSY)? => {
+                Ok(())
+            }
             // A concurrent request used the same signature.
-            Some(SignatureUse::Repeated) => Err(Gateway::REPEATED.into()),
-            Some(SignatureUse::TooMany) => Err(codes::TOO_FAST.into()),
+            SignatureUse::First | SignatureUse::Repeated => Err(Gateway::REPEATED.into()),
+            SignatureUse::TooMany => Err(codes::TOO_FAST.into()),
         }
     }
 }

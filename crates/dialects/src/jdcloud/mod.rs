@@ -193,7 +193,7 @@ impl<'a> Wire for Exchange<'a> {
     }
 
     async fn run(&self, Admitted { caller, verified }: &Admitted, body: HeldBody) -> Result<Answer, Refusal> {
-        verified.count(&self.context.shared.platform, self.context.options.jdcloud.clock_skew_s.duration())?;
+        verified.count(&self.context.shared.platform, self.context.options.jdcloud.clock_skew_s.duration()).await?;
         let unquoted = params::unquoted(&body.bytes);
         let params = self.params(body.is_kept, unquoted.as_deref());
         let Self { context, entry, stamp, .. } = self;

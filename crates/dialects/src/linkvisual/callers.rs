@@ -108,4 +108,19 @@ impl Verified {
             Some(SignatureUse::TooMany) => Err(Failure::THROTTLED),
         }
     }
+
+    /// Counts the call, and checks that it is the first with its nonce, among all nodes.
+    pub async fn admit_among_nodes(&self, platform: &Platform) -> Result<(), Failure> {
+        match platform.count_call_among_nodes(&self.key).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(Failure::DAILY_QUOTA_EXCEEDED),
+            Err(_) => return Err(Failure::UNAVAILABLE),
+        }
+        let Some((nonce, keep)) = &self.nonce else { return Ok(()) };
+        match platform.is_first_use(&self.key, nonce, *keep).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Failure::NONCE_USED),
+            Err(_) => Err(Failure::UNAVAILABLE),
+        }
+    }
 }

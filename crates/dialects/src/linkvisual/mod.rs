@@ -166,6 +166,7 @@ impl Wire for Exchange<'_> {
         // Release the memory budget: downloading a picture may take long.
         drop(body);
         let Self { context, parts, .. } = self;
+        verified.admit_among_nodes(&context.shared.platform).await?;
         let links = Links::new(&context.shared.platform, &context.options.site, &parts.headers);
         let call = Call {
             platform: &context.shared.platform,

@@ -54,7 +54,7 @@ pub(super) fn authenticate(context: &Context, parts: &Parts) -> Result<Verified,
         if callers.throttle.is_throttled(&throttle_key, now) {
             return Err(GatewayError::TooManyFailures);
         }
-        callers.throttle.note(&throttle_key, now);
+        callers.throttle.note(&throttle_key, now, platform.answering_nodes());
     }
     verified.map_err(GatewayError::UserSig)?;
     if !is_admin {

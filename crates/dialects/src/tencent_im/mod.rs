@@ -188,6 +188,11 @@ impl Wire for Exchange<'_> {
 
     async fn run(&self, verified: &Verified, body: HeldBody) -> Result<Answer, Failure> {
         let Self { context, command, .. } = self;
+        match context.shared.platform.count_call_among_nodes(&verified.key).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(GatewayError::AppTooOften.into()),
+            Err(_) => return Err(Failure::busy(command.service)),
+        }
         let body = fields::parse(&body.bytes, command.service)?;
         let fields = fields::fields(&body, command.service)?;
         let options = &context.options.tencent_im;

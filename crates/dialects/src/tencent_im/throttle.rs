@@ -46,8 +46,8 @@ impl FailureCount {
 pub(super) struct SignatureThrottle(Mutex<HashMap<ThrottleKey, FailureCount>>);
 
 impl SignatureThrottle {
-    /// Counts a failure.
-    pub fn note(&self, key: &ThrottleKey, now: Instant) {
+    /// Counts a failure, which weighs as much as there are nodes.
+    pub fn note(&self, key: &ThrottleKey, now: Instant, nodes: u32) {
         let mut counts = self.counts();
         if counts.len() >= MAX_KEYS && !counts.contains_key(key) {
             counts.retain(|_, failed| !failed.is_over(now));
@@ -59,8 +59,9 @@ impl SignatureThrottle {
         if failed.is_over(now) {
             *failed = FailureCount { times: 0, since: now };
         }
-        failed.times = failed.times.saturating_add(1);
-        if failed.times == MAX_FAILURES {
+        let was_throttled = failed.times >= MAX_FAILURES;
+        failed.times = failed.times.saturating_add(nodes);
+        if failed.times >= MAX_FAILURES && !was_throttled {
             failed.since = now;
         }
     }
@@ -91,16 +92,16 @@ mod tests {
         let at = |seconds: u64| begun + Duration::from_secs(seconds);
         let admin = key("admin", "192.0.2.1");
         for _ in 0..59 {
-            throttle.note(&admin, at(0));
+            throttle.note(&admin, at(0), 1);
         }
         assert!(!throttle.is_throttled(&admin, at(1)));
-        throttle.note(&admin, at(59));
+        throttle.note(&admin, at(59), 1);
         assert!(throttle.is_throttled(&admin, at(118)), "for a minute from the last one");
         assert!(!throttle.is_throttled(&admin, at(119)));
         for other in [key("root", "192.0.2.1"), key("admin", "192.0.2.2")] {
             assert!(!throttle.is_throttled(&other, at(60)), "{other:?}");
         }
-        throttle.note(&admin, at(119));
+        throttle.note(&admin, at(119), 1);
         assert!(!throttle.is_throttled(&admin, at(119)), "counted anew");
     }
 
@@ -110,7 +111,7 @@ mod tests {
         let begun = Instant::now();
         let admin = key("admin", "192.0.2.1");
         for second in 0..600 {
-            throttle.note(&admin, begun + Duration::from_secs(2 * second));
+            throttle.note(&admin, begun + Duration::from_secs(2 * second), 1);
             assert!(!throttle.is_throttled(&admin, begun + Duration::from_secs(2 * second)));
         }
     }
@@ -120,17 +121,17 @@ mod tests {
         let throttle = SignatureThrottle::default();
         let begun = Instant::now();
         for host in 0..60 {
-            throttle.note(&key("admin", &format!("2001:db8:0:1::{host:x}")), begun);
+            throttle.note(&key("admin", &format!("2001:db8:0:1::{host:x}")), begun, 1);
         }
         assert!(throttle.is_throttled(&key("admin", "2001:db8:0:1:ffff::"), begun));
         assert_ne!(key("admin", "::ffff:192.0.2.1"), key("admin", "::ffff:192.0.2.2"));
         assert_eq!(key("admin", "::ffff:192.0.2.1"), key("admin", "192.0.2.1"));
         for network in 0..MAX_KEYS + 100 {
-            throttle.note(&key("admin", &format!("2001:db8:1:{network:x}::")), begun);
+            throttle.note(&key("admin", &format!("2001:db8:1:{network:x}::")), begun, 1);
         }
         assert_eq!(throttle.counts().len(), MAX_KEYS);
         assert!(throttle.is_throttled(&key("admin", "2001:db8:0:1::"), begun), "it is still known");
-        throttle.note(&key("admin", "192.0.2.1"), begun + PERIOD);
+        throttle.note(&key("admin", "192.0.2.1"), begun + PERIOD, 1);
         assert_eq!(throttle.counts().len(), 1, "what is over is forgotten");
     }
 }

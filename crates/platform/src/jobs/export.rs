@@ -6,11 +6,10 @@
 mod archive;
 mod format;
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 use std::time::Duration;
 
-use aicp_store::{IdOrder, JobFilter, JobRow, JobState, PersonFilter, PersonOrder, Tx, at, run_blocking};
+use aicp_store::{BlobStream, IdOrder, JobFilter, JobRow, JobState, PersonFilter, PersonOrder, Tx, at};
 use aicp_types::{JobId, LibraryId, PersonId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -63,28 +62,18 @@ impl Platform {
         self.create_job(caller, library, Task::Export(content), self.inner.settings.load().jobs.max_open).await
     }
 
-    /// Opens the archive of an export from a position in bytes; returns it with its size. The act is logged, once for each
+    /// Opens the archive of an export from a position in bytes; returns its size with the stream. The act is logged, once for each
     /// time that the archive is read from the start.
     ///
     /// # Errors
     /// [`Missing::Job`]; [`Missing::File`] if the job is no export, or its archive is not there yet or no longer;
     /// [`Refusal::Forbidden`] if it has templates and the caller lacks the area [`Area::Templates`].
-    pub async fn open_export(&self, caller: &Caller, id: JobId, from: u64) -> Result<(File, u64)> {
+    pub async fn open_export(&self, caller: &Caller, id: JobId, from: u64) -> Result<(u64, BlobStream)> {
         let job = self.job_row(caller, id).await?;
         let Ok(Task::Export(content)) = serde_json::from_str(&job.input) else { return Err(Missing::File.into()) };
         require_content(caller, content)?;
         self.export_file(&job).ok_or(Missing::File)?;
-        let path = self.inner.jobs.folder.path_of(&export_name(id));
-        let opened = run_blocking(move || match File::open(&path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            opened => {
-                let mut file = opened.map_err(at(&path))?;
-                let bytes = file.metadata().map_err(at(&path))?.len();
-                file.seek(SeekFrom::Start(from)).map_err(at(&path))?;
-                Ok(Some((file, bytes)))
-            }
-        });
-        let opened = opened.await?.ok_or(Missing::File)?;
+        let opened = self.inner.jobs.folder.read(&export_name(id), from).await?.ok_or(Missing::File)?;
         if from == 0 {
             let act = caller.act(self.now(), "job.download", format!("job {id}"));
             let act = aicp_store::Act { app_id: Some(job.app_id), ..act };
@@ -157,7 +146,7 @@ fn require_content(caller: &Caller, content: ExportContent) -> Result<()> {
 }
 
 /// Runs an export.
-pub(super) async fn run(running: Running, job: JobRow, content: ExportContent) -> Result<End> {
+pub(super) async fn run(mut running: Running, job: JobRow, content: ExportContent) -> Result<End> {
     let library = running.library(&job).await?;
     let platform = &running.platform;
     running.begin_anew().await?;
@@ -181,9 +170,13 @@ pub(super) async fn run(running: Running, job: JobRow, content: ExportContent) -
     drop(parts);
     match writing.await {
         Ok(Ok(Some(bytes))) if is_complete => {
-            let written = serde_json::to_string(&Written { bytes }).ok();
-            running.advance(Vec::new(), 0, written).await?;
-            Ok(End::Complete)
+            let id = running.id;
+            let share = |platform: Platform| async move { platform.inner.jobs.folder.share(&export_name(id)).await };
+            let shared = running.transferred(share).await?;
+            let written = serde_json::to_string(&Written { bytes }).map_err(|e| at("export")(e.into()))?;
+            // Somebody may have been erased meanwhile.
+            let is_wanted = shared.is_some() && running.note_end(written).await?;
+            Ok(if is_wanted { End::Complete } else { End::Stopped })
         }
         Ok(Ok(_)) => Ok(End::Stopped),
         Ok(Err(e)) => Err(e),

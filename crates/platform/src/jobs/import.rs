@@ -96,7 +96,8 @@ impl Platform {
             let task = Task::Import(ImportSource::Archive { file: file.clone() });
             let most = platform.inner.settings.load().jobs.max_open;
             let created = platform.create_job(&caller, &library, task, most).await;
-            if created.is_err() {
+            // If it is in doubt whether there is a job, a sweep decides.
+            if created.as_ref().is_err_and(|e| !e.is_in_doubt()) {
                 platform.inner.jobs.folder.discard_named(&file).await;
             }
             created
@@ -156,10 +157,18 @@ enum Place {
 }
 
 /// Runs an import.
-pub(super) async fn run(running: Running, job: JobRow, source: ImportSource) -> Result<End> {
+pub(super) async fn run(mut running: Running, job: JobRow, source: ImportSource) -> Result<End> {
     let library = running.library(&job).await?;
     let place = match source {
-        ImportSource::Archive { file } => Place::Archive(running.platform.inner.jobs.folder.path_of(&file)),
+        ImportSource::Archive { file } => {
+            let fetch = |platform: Platform| {
+                let file = file.clone();
+                async move { platform.inner.jobs.folder.fetch(&file).await }
+            };
+            let fetched = running.transferred(fetch).await?;
+            let Some(path) = fetched else { return Ok(End::Stopped) };
+            Place::Archive(path)
+        }
         ImportSource::Folder { path, follows_links } => {
             let links = if follows_links { Links::Follow } else { Links::Refuse };
             Place::Folder { path: path_of(&path), links }

@@ -1,11 +1,11 @@
 //! Runs jobs, a few at a time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use aicp_store::{IdOrder, JobFilter, JobItem, JobItemState, JobRow, JobState};
+use aicp_store::{IdOrder, JobFilter, JobItem, JobItemState, JobRow, JobState, NodeLock, Store};
 use aicp_types::JobId;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
@@ -24,6 +24,10 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 const MAX_FORGOTTEN: u64 = 100;
 /// Jobs that are read at a time.
 const BATCH: u64 = 256;
+/// Pause before a file is moved again.
+const TRANSFER_RETRY: Duration = Duration::from_secs(5);
+/// Time after which a file that can't be moved fails its job, which may be resumed.
+const TRANSFER_PATIENCE: Duration = Duration::from_hours(1);
 /// Maximum number of deletions of libraries that run at a time, beside the other jobs: nobody waits for an import to end.
 const MAX_DELETIONS: usize = 4;
 
@@ -42,8 +46,8 @@ struct ActiveJob {
 }
 
 impl Jobs {
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder: Folder::new(folder), active: Mutex::default(), wake: Notify::new() }
+    pub fn new(folder: PathBuf, store: Store) -> Self {
+        Self { folder: Folder::new(folder, store), active: Mutex::default(), wake: Notify::new() }
     }
 
     fn active(&self) -> MutexGuard<'_, HashMap<JobId, ActiveJob>> {
@@ -58,6 +62,18 @@ impl Jobs {
     /// Stops a job; returns whether it was running.
     pub fn stop(&self, id: JobId) -> bool {
         self.active().get(&id).is_some_and(|job| job.stop.send(true).is_ok())
+    }
+
+    /// Stops all jobs where they are.
+    pub(super) fn stop_all(&self) {
+        for job in self.active().values() {
+            let _ = job.stop.send(true);
+        }
+    }
+
+    /// Returns the ids of those that run.
+    pub(super) fn ids(&self) -> Vec<JobId> {
+        self.active().keys().copied().collect()
     }
 
     /// Returns how many run.
@@ -172,6 +188,43 @@ impl Running {
         insert.await
     }
 
+    /// Notes the position at the end, unless the job was stopped, withdrawn or deleted meanwhile; returns whether it was noted.
+    pub async fn note_end(&self, position: String) -> Result<bool> {
+        let id = self.id;
+        let note = self.platform.inner.store.write_always(move |tx| {
+            Box::pin(async move {
+                let wanted = tx.job(id).await?.filter(|job| matches!(job.state, JobState::Running | JobState::Paused));
+                let Some(mut job) = wanted else { return Ok(false) };
+                job.position = Some(position);
+                tx.update_job(&job).await?;
+                Ok::<_, Error>(true)
+            })
+        });
+        note.await
+    }
+
+    /// Moves a file between this node and the place that nodes share, again and again until that can be reached; `None` if the job was stopped.
+    pub async fn transferred<T, F>(&mut self, transfer: impl Fn(Platform) -> F) -> Result<Option<T>>
+    where
+        F: Future<Output = aicp_store::Result<T>>,
+    {
+        let begun = Instant::now();
+        loop {
+            let mut stop = self.stop.clone();
+            let moved = tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return Ok(None),
+                moved = transfer(self.platform.clone()) => moved,
+            };
+            match moved {
+                Err(aicp_store::Error::Blobs(e)) if e.is_unavailable() && begun.elapsed() < TRANSFER_PATIENCE => {
+                    tracing::warn!(job = self.id.get(), "the file of a job can't be moved; it is tried again");
+                    self.pause(TRANSFER_RETRY).await;
+                }
+                moved => return Ok(Some(moved?)),
+            }
+        }
+    }
+
     /// Returns the position that was noted last; the default at the start.
     pub fn position<T: DeserializeOwned + Default>(job: &JobRow) -> T {
         job.position.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
@@ -213,7 +266,7 @@ impl Platform {
         Background::start(|stop| run(inner, stop))
     }
 
-    /// Runs a job to its end in this task, whatever its state. For a command that runs no others.
+    /// Runs a job to its end in this task, which is paused for all others. For a command that runs no others.
     ///
     /// # Errors
     /// [`Missing::Job`], and what made the job fail.
@@ -250,15 +303,23 @@ impl Platform {
                     if is_deletion { (MAX_DELETIONS, MAX_DELETIONS) } else { (most, most_of_app) };
                 !active.contains_key(&job.id) && same.count() < most && of_app < most_of_app
             };
-            if has_room {
-                self.start(job, tasks).await?;
+            if has_room
+                && self.has_archive_of(&job)
+                && let Some(turn) = self.turn_of(job.id).await?
+            {
+                self.start(job, turn, tasks).await?;
             }
         }
         Ok(())
     }
 
     /// Starts a job, unless it was paused or cancelled meanwhile.
-    async fn start(&self, JobRow { id, app_id, kind, .. }: JobRow, tasks: &mut JoinSet<()>) -> Result<()> {
+    async fn start(
+        &self,
+        JobRow { id, app_id, kind, .. }: JobRow,
+        turn: NodeLock,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<()> {
         let now = self.now();
         let begin = self.inner.store.write_always(move |tx| {
             Box::pin(async move {
@@ -282,7 +343,10 @@ impl Platform {
             Ok(Some(job)) => {
                 let caller = Caller::job(&job.app_id);
                 let running = Running { platform: self.clone(), id, caller, stop: stopped };
-                tasks.spawn(async move { drop(running.complete(job).await) });
+                tasks.spawn(async move {
+                    let _turn = turn;
+                    drop(running.complete(job).await);
+                });
             }
             Ok(None) => drop(self.inner.jobs.active().remove(&id)),
             Err(e) => {
@@ -308,52 +372,6 @@ impl Platform {
         tokio::time::sleep(wait).await;
     }
 
-    /// Deletes the file of a job that needs it no longer.
-    pub(super) async fn discard_files(&self, id: JobId) {
-        let job = async { Ok::<_, Error>(self.inner.store.rows().await?.job(id).await?) };
-        match job.await {
-            Ok(Some(job)) if !self.keeps_file(&job) => self.inner.jobs.folder.discard(&job).await,
-            Ok(_) => {}
-            Err(e) => tracing::warn!(job = id.get(), error = %e, "the file of a job can't be deleted"),
-        }
-    }
-
-    /// Deletes the files that no job needs: what the end of the last run left. Call it before archives are received.
-    ///
-    /// # Errors
-    /// [`crate::Internal::Store`].
-    pub async fn sweep_job_files(&self) -> Result<()> {
-        let (mut kept, mut after) = (HashSet::new(), None);
-        loop {
-            let order = IdOrder::Oldest(after);
-            let jobs = self.inner.store.rows().await?.jobs_after(JobFilter::default(), order, BATCH).await?;
-            let Some(last) = jobs.last() else { break };
-            after = Some(last.id);
-            kept.extend(jobs.iter().filter(|job| self.keeps_file(job)).filter_map(file_of));
-        }
-        Ok(self.inner.jobs.folder.sweep(kept).await?)
-    }
-
-    /// Whether a job needs its file: an archive until it is imported, an export for a set time.
-    fn keeps_file(&self, job: &JobRow) -> bool {
-        if job.kind == JobKind::Export.name() { self.export_expiry(job).is_some() } else { !has_ended(job.state) }
-    }
-
-    /// Deletes the exports whose time is over.
-    async fn discard_old_exports(&self) -> Result<()> {
-        let filter =
-            JobFilter { states: &[JobState::Done], kind: Some(JobKind::Export.name()), ..JobFilter::default() };
-        let mut after = None;
-        loop {
-            let jobs = self.inner.store.rows().await?.jobs_after(filter, IdOrder::Oldest(after), BATCH).await?;
-            let Some(last) = jobs.last() else { return Ok(()) };
-            after = Some(last.id);
-            for job in jobs.iter().filter(|job| !self.keeps_file(job)) {
-                self.inner.jobs.folder.discard(job).await;
-            }
-        }
-    }
-
     /// Deletes jobs that ended long ago.
     async fn forget_old_jobs(&self) -> Result<()> {
         let age = Duration::from_secs(86_400) * self.inner.settings.load().jobs.retention_days;
@@ -376,7 +394,7 @@ impl Running {
     /// # Errors
     /// What made it fail; it is recorded, too.
     async fn complete(self, job: JobRow) -> Result<()> {
-        let (platform, id) = (self.platform.clone(), self.id);
+        let (platform, id, file) = (self.platform.clone(), self.id, file_of(&job));
         let ended = match serde_json::from_str(&job.input) {
             Ok(Task::Import(source)) => import::run(self.clone(), job, source).await,
             Ok(Task::Deletion) => deletion::run(self.clone(), job).await,
@@ -393,8 +411,8 @@ impl Running {
             Ok(End::Stopped) => Ok(()),
             Ok(End::Complete) => {
                 let done = self.update(move |job| {
-                    // It may have been paused or cancelled at the last moment; nothing is left to do.
-                    if job.state != JobState::Cancelled {
+                    // It may have been paused or ended at the last moment; nothing is left to do.
+                    if !has_ended(job.state) && job.state != JobState::Failed {
                         (job.state, job.ended_at) = (JobState::Done, Some(now));
                     }
                 });
@@ -414,7 +432,9 @@ impl Running {
         if let Err(e) = recorded {
             tracing::error!(job = id.get(), error = %e, "the end of a job can't be recorded; the next start repeats it");
         }
-        platform.discard_files(id).await;
+        if let Some(file) = file {
+            platform.leave_file(id, &file).await;
+        }
         platform.inner.jobs.active().remove(&id);
         ended.map(drop)
     }
@@ -428,6 +448,8 @@ async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
     // An interval of its own, as jobs may be told of all the time.
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
+    // Once, before the lock of any job is taken: no loss must be missed.
+    let mut losses = inner.upgrade().and_then(|inner| inner.store.nodes().map(aicp_store::Nodes::losses));
     loop {
         // Holds the platform only while it is needed, so that it can shut down.
         let Some(inner) = inner.upgrade() else { return };
@@ -443,6 +465,7 @@ async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
                 Ok(()) = changes.changed() => {}
                 Some(_) = tasks.join_next() => {}
                 () = platform.next_start() => {}
+                () = platform.look_among_nodes(&mut losses) => {}
                 _ = looks.tick() => {
                     if let Err(e) = platform.forget_old_jobs().await {
                         tracing::warn!(error = %e, "old jobs can't be deleted");
@@ -450,14 +473,15 @@ async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
                     if let Err(e) = platform.discard_old_exports().await {
                         tracing::warn!(error = %e, "old exports can't be deleted");
                     }
+                    if let Err(e) = platform.sweep_shared_job_files().await {
+                        tracing::warn!(error = %e, "shared files of jobs can't be looked through");
+                    }
                 }
             }
         };
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {
-                for job in platform.inner.jobs.active().values() {
-                    let _ = job.stop.send(true);
-                }
+                platform.inner.jobs.stop_all();
                 break;
             }
             () = wake => {}

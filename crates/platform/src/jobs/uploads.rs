@@ -1,4 +1,6 @@
-//! Files of jobs: uploaded archives. Their names are made here.
+//! Files of jobs: uploaded archives, and exports. Their names are made here.
+//!
+//! Where nodes share files, a node has the file of a job only while it runs the job.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -7,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aicp_store::{JobRow, at, run_blocking};
+use aicp_store::{BlobStream, Blobs, JobRow, ListedFile, Store, at, open_file, run_blocking};
 use aicp_types::JobId;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -15,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Task;
 use crate::random::random_hex32;
-use crate::{Caller, Error, Platform, Result};
+use crate::{Caller, Error, Missing, Platform, Result};
 
 /// Maximum number of archives that are received at a time.
 const MAX_UPLOADS: usize = 4;
@@ -25,12 +27,18 @@ const MAX_UPLOADS_PER_APP: usize = 2;
 const PART: &str = "part";
 /// Extension of a complete archive.
 const ARCHIVE: &str = "zip";
+/// Begin of the names of exports.
+const EXPORT: &str = "export-";
 /// Bytes between two looks at the free space.
 const SPACE_INTERVAL_BYTES: u64 = 16 << 20;
+
+/// Folder of the files that nodes share.
+const SHARED: &str = "jobs";
 
 /// Folder of the files of jobs.
 pub(crate) struct Folder {
     path: PathBuf,
+    store: Store,
     turns: Arc<Semaphore>,
     /// Number of archives that are being received, by app.
     by_app: Arc<Mutex<HashMap<String, usize>>>,
@@ -67,13 +75,50 @@ impl Drop for AppTurn {
 }
 
 impl Folder {
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, turns: Arc::new(Semaphore::new(MAX_UPLOADS)), by_app: Arc::default() }
+    pub fn new(path: PathBuf, store: Store) -> Self {
+        Self { path, store, turns: Arc::new(Semaphore::new(MAX_UPLOADS)), by_app: Arc::default() }
     }
 
     /// Returns the path of a file. `name` was made here.
     pub fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Returns whether nodes share the files.
+    pub fn is_shared(&self) -> bool {
+        self.store.files().is_some()
+    }
+
+    /// Shares a complete file, where nodes share files; then this node has it no more.
+    pub async fn share(&self, name: &str) -> aicp_store::Result<()> {
+        let Some(shared) = self.store.files() else { return Ok(()) };
+        shared.put_file(SHARED, name, &self.path_of(name)).await?;
+        self.delete_own(name).await;
+        Ok(())
+    }
+
+    /// Returns the path of a file, after a copy of the shared one where nodes share files.
+    pub async fn fetch(&self, name: &str) -> aicp_store::Result<PathBuf> {
+        let path = self.path_of(name);
+        if let Some(shared) = self.store.files() {
+            self.delete_own(name).await;
+            let folder = self.path.clone();
+            run_blocking(move || create_folder(&folder)).await?;
+            if !shared.get_file(SHARED, name, &path).await? {
+                return Err(aicp_store::Error::NotFound);
+            }
+        }
+        Ok(path)
+    }
+
+    /// Reads a file from a position in bytes on; returns its size with the stream, or `None` if there is none.
+    pub async fn read(&self, name: &str, from: u64) -> aicp_store::Result<Option<(u64, BlobStream)>> {
+        if let Some(shared) = self.store.files() {
+            return Ok(shared.read_file(SHARED, name, from).await?);
+        }
+        let path = self.path_of(name);
+        let opened = run_blocking(move || Ok(open_file(&path, from)?)).await?;
+        Ok(opened.map(|(size, file)| (size, file.stream())))
     }
 
     /// Deletes the file of a job.
@@ -83,8 +128,24 @@ impl Folder {
         }
     }
 
+    /// Deletes this node's copy of a shared file.
+    pub async fn leave(&self, name: &str) {
+        if self.is_shared() {
+            self.delete_own(name).await;
+        }
+    }
+
     /// Deletes a file.
     pub async fn discard_named(&self, name: &str) {
+        self.delete_own(name).await;
+        if let Some(shared) = self.store.files()
+            && let Err(e) = shared.delete_file(SHARED, name).await
+        {
+            tracing::warn!(error = %e, name, "the shared file of a job can't be deleted; it is tried again");
+        }
+    }
+
+    async fn delete_own(&self, name: &str) {
         let path = self.path.join(name);
         let removed = run_blocking(move || match std::fs::remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(at(path)(e)),
@@ -95,8 +156,19 @@ impl Folder {
         }
     }
 
-    /// Deletes every file but these.
-    pub async fn sweep(&self, kept: HashSet<String>) -> aicp_store::Result<()> {
+    /// Lists the shared files.
+    pub async fn shared_files(&self) -> aicp_store::Result<Vec<ListedFile>> {
+        match self.store.files() {
+            Some(shared) => Ok(shared.list_files(SHARED).await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Deletes every file of this node but these; all of them where nodes share files.
+    pub async fn sweep(&self, mut kept: HashSet<String>) -> aicp_store::Result<()> {
+        if self.is_shared() {
+            kept.clear();
+        }
         let folder = self.path.clone();
         run_blocking(move || {
             let entries = match std::fs::read_dir(&folder) {
@@ -145,7 +217,12 @@ pub(super) fn file_of(job: &JobRow) -> Option<String> {
 
 /// Returns the name of the file of an export.
 pub(super) fn export_name(job: JobId) -> String {
-    format!("export-{job}.{ARCHIVE}")
+    format!("{EXPORT}{job}.{ARCHIVE}")
+}
+
+/// Returns the export that a file is of; `None` if it is another file.
+pub(super) fn export_of(name: &str) -> Option<JobId> {
+    JobId::parse(name.strip_prefix(EXPORT)?.strip_suffix(ARCHIVE)?.strip_suffix('.')?)
 }
 
 /// Returns the folder of the jobs below a data folder.
@@ -156,6 +233,18 @@ pub fn folder_of_jobs(data_dir: &Path) -> PathBuf {
 /// Returns the path of the archive of an export in a data folder.
 pub fn archive_of_export(data_dir: &Path, job: JobId) -> PathBuf {
     folder_of_jobs(data_dir).join(export_name(job))
+}
+
+/// Copies the archive of an export from where nodes share files to a new local path.
+///
+/// # Errors
+/// [`Missing::File`] if it is not there; the store's error.
+pub async fn fetch_shared_export(blobs: &dyn Blobs, job: JobId, to: &Path) -> Result<()> {
+    let is_there = match blobs.files() {
+        Some(shared) => shared.get_file(SHARED, &export_name(job), to).await.map_err(aicp_store::Error::from)?,
+        None => false,
+    };
+    if is_there { Ok(()) } else { Err(Missing::File.into()) }
 }
 
 /// An archive that is being received. Dropping it deletes the file.
@@ -253,6 +342,11 @@ impl Upload {
         let (from, to) = (self.path.clone(), self.path.with_extension(ARCHIVE));
         let name = to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         run_blocking(move || publish(&file, &from, &to)).await?;
+        let folder = &self.platform.inner.jobs.folder;
+        if let Err(e) = folder.share(&name).await {
+            folder.discard_named(&name).await;
+            return Err(e.into());
+        }
         // Nothing is left under the old name.
         Ok(name)
     }

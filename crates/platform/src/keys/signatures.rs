@@ -48,6 +48,15 @@ impl Signatures {
 
     /// Records the use of a nonce or signature, for the duration `keep` from `now`.
     pub fn note(&mut self, key_id: KeyId, text: &str, now: UnixMillis, keep: Duration) -> SignatureUse {
+        let noted = self.remember(key_id, text, now, keep);
+        if noted == SignatureUse::First {
+            self.unsaved.push(used(key_id, text, now, keep));
+        }
+        noted
+    }
+
+    /// As [`note`](Self::note), for a use that is on disk already, or soon will be.
+    pub fn remember(&mut self, key_id: KeyId, text: &str, now: UnixMillis, keep: Duration) -> SignatureUse {
         if self.is_known(key_id, text, now) {
             return SignatureUse::Repeated;
         }
@@ -58,9 +67,7 @@ impl Signatures {
                 return SignatureUse::TooMany;
             }
         }
-        let (digest, expires_at) = (hash(text), now.saturating_add(keep));
-        of_key.insert(digest, expires_at);
-        self.unsaved.push(UsedSignature { key_id, digest, expires_at });
+        of_key.insert(hash(text), now.saturating_add(keep));
         SignatureUse::First
     }
 
@@ -80,6 +87,11 @@ impl Signatures {
     pub fn put_back(&mut self, unsaved: Vec<UsedSignature>) {
         self.unsaved.extend(unsaved);
     }
+}
+
+/// Returns the record of a use.
+pub(super) fn used(key_id: KeyId, text: &str, now: UnixMillis, keep: Duration) -> UsedSignature {
+    UsedSignature { key_id, digest: hash(text), expires_at: now.saturating_add(keep) }
 }
 
 fn hash(text: &str) -> Hash {

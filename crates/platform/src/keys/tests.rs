@@ -30,6 +30,10 @@ fn act() -> Act {
     Caller::local("shop").act(NOW, "key.create", "")
 }
 
+fn note(keys: &Keys, key_id: KeyId, text: &str, keep: Duration) -> SignatureUse {
+    locked(&keys.signatures).note(key_id, text, keys.clock.now(), keep)
+}
+
 #[tokio::test]
 async fn what_was_signed_with_is_known_after_a_restart() {
     let folder = tempfile::tempdir().expect("a temp dir");
@@ -38,28 +42,24 @@ async fn what_was_signed_with_is_known_after_a_restart() {
     make(&store, &vault, "shop", &LETTERS, KeyOptions::default(), act()).await.expect("made");
     let made = store.rows().await.expect("a connection").keys().await.expect("read").remove(0);
     let hour = Duration::from_secs(3600);
-    assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::First);
-    assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::Repeated);
-    assert_eq!(keys.note_signature(made.id, "other", hour), SignatureUse::First);
-    assert_eq!(
-        keys.note_signature(KeyId::new(made.id.get() + 1), "nonce", hour),
-        SignatureUse::First,
-        "of another key"
-    );
+    assert_eq!(note(&keys, made.id, "nonce", hour), SignatureUse::First);
+    assert_eq!(note(&keys, made.id, "nonce", hour), SignatureUse::Repeated);
+    assert_eq!(note(&keys, made.id, "other", hour), SignatureUse::First);
+    assert_eq!(note(&keys, KeyId::new(made.id.get() + 1), "nonce", hour), SignatureUse::First, "of another key");
     let minute = Duration::from_secs(60);
-    assert_eq!(keys.note_signature(made.id, "short", minute), SignatureUse::First);
+    assert_eq!(note(&keys, made.id, "short", minute), SignatureUse::First);
     clock.advance(Duration::from_millis(59_999));
-    assert_eq!(keys.note_signature(made.id, "short", minute), SignatureUse::Repeated);
+    assert_eq!(note(&keys, made.id, "short", minute), SignatureUse::Repeated);
     clock.advance(Duration::from_millis(1));
-    assert_eq!(keys.note_signature(made.id, "short", minute), SignatureUse::First, "it has expired");
+    assert_eq!(note(&keys, made.id, "short", minute), SignatureUse::First, "it has expired");
     keys.close().await;
     store.close().await.expect("closes");
 
     let (store, _, keys) = open(folder.path(), &clock).await;
-    assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::Repeated);
-    assert_eq!(keys.note_signature(made.id, "new", hour), SignatureUse::First);
+    assert_eq!(note(&keys, made.id, "nonce", hour), SignatureUse::Repeated);
+    assert_eq!(note(&keys, made.id, "new", hour), SignatureUse::First);
     clock.advance(hour);
-    assert_eq!(keys.note_signature(made.id, "nonce", hour), SignatureUse::First, "an hour later");
+    assert_eq!(note(&keys, made.id, "nonce", hour), SignatureUse::First, "an hour later");
     keys.close().await;
     store.close().await.expect("closes");
 }

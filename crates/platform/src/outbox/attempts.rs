@@ -11,10 +11,21 @@ use bytes::Bytes;
 
 use super::{Outbox, transactions};
 use crate::engines::library_ref;
-use crate::{BadInput, Error, Internal, Missing, Refusal, Result};
+use crate::{BadInput, Error, Face, Internal, Missing, Refusal, Result};
 
 /// After this many failed libraries in a row, replay pauses until the next health check.
 const MAX_CONSECUTIVE_FAILURES: u32 = 8;
+
+/// Who has an attempt made.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Maker<'a> {
+    /// The caller whose write it is, and who waits for what becomes of it: the first attempt.
+    Caller,
+    /// Nobody: the engine answers again. The caller of the write has had an answer.
+    Replay,
+    /// An operator, by name.
+    Operator(&'a str),
+}
 
 /// Result of an attempt.
 pub(super) enum Outcome {
@@ -27,34 +38,60 @@ pub(super) enum Outcome {
 }
 
 impl Outbox {
-    /// Makes the first attempt at a write, unless earlier writes of the library wait. The caller must hold the
+    /// Makes the first attempt at a write that is committed, unless earlier writes of the library wait. The caller must hold the
     /// library's lock.
+    ///
+    /// # Errors
+    /// Why the engine has refused it. If anything else fails, the write waits.
     pub(super) async fn first_attempt(&self, row_id: OutboxId, library_id: LibraryId) -> Result<()> {
+        match self.attempt_unless_others_wait(row_id, library_id).await {
+            Ok(Outcome::Done | Outcome::Waits) => Ok(()),
+            Ok(Outcome::Refused(e)) => Err(e),
+            Err(e) => {
+                tracing::warn!(row = row_id.get(), error = %e, "a write waits: its first attempt did not end");
+                self.wakeup.notify_one();
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns a face as it is after an attempt; as it was before if that can't be read.
+    pub(super) async fn as_confirmed(&self, face: Face) -> Face {
+        let found = async { self.shared.store.rows().await?.face(face.id).await };
+        found.await.ok().flatten().unwrap_or(face)
+    }
+
+    async fn attempt_unless_others_wait(&self, row_id: OutboxId, library_id: LibraryId) -> Result<Outcome> {
         let head = self.shared.store.rows().await?.outbox_head(library_id).await?;
         if head.is_some_and(|head| head.id != row_id) {
             self.postpone(row_id, false, "earlier writes of this library wait").await?;
             self.wakeup.notify_one();
-            return Ok(());
+            return Ok(Outcome::Waits);
         }
-        match self.attempt(row_id, None).await? {
-            Outcome::Done | Outcome::Waits => Ok(()),
-            Outcome::Refused(e) => Err(e),
-        }
+        self.attempt(row_id, Maker::Caller).await
     }
 
     /// Makes one attempt at a write and stores the result. The caller must hold the library's lock.
-    pub(super) async fn attempt(&self, row_id: OutboxId, solved_by: Option<&str>) -> Result<Outcome> {
+    pub(super) async fn attempt(&self, row_id: OutboxId, maker: Maker<'_>) -> Result<Outcome> {
         let store = &self.shared.store;
+        if let Some(row) = store.rows().await?.outbox_row(row_id).await?
+            && self.may_be_under_way(&row)
+        {
+            return Ok(Outcome::Waits);
+        }
         // Marks the write as possibly sent.
-        let row = store.write_always(move |tx| Box::pin(transactions::begin_attempt(tx, row_id))).await?;
+        let caller_waits = matches!(maker, Maker::Caller);
+        let row = store.write_always(move |tx| Box::pin(transactions::begin_attempt(tx, row_id, caller_waits))).await?;
         let mut in_doubt = row.in_doubt;
         let asked = match self.engine_named(&row.engine) {
             Ok(engine) => self.execute(engine.as_ref(), &row, &mut in_doubt).await,
             Err(e) => Err(e),
         };
+        self.attempt_ended(row_id, row.attempts.saturating_add(1));
         match asked {
             Ok(solution) => {
-                let (solved_by, now) = (solved_by.map(str::to_owned), self.shared.now());
+                let solved_by = if let Maker::Operator(name) = maker { Some(name.to_owned()) } else { None };
+                let now = self.shared.now();
                 let solve =
                     store.write_always(move |tx| Box::pin(transactions::solve(tx, row_id, solution, solved_by, now)));
                 solve.await?;
@@ -205,9 +242,9 @@ impl Outbox {
     /// so that callers can write in between.
     async fn replay_library(&self, library_id: LibraryId) -> Result<bool> {
         loop {
-            let _lock = self.library_writes.lock(library_id).await;
+            let _lock = self.lock_library(library_id).await?;
             let Some(head) = self.shared.store.rows().await?.outbox_head(library_id).await? else { return Ok(true) };
-            if let Outcome::Waits = self.attempt(head.id, None).await? {
+            if let Outcome::Waits = self.attempt(head.id, Maker::Replay).await? {
                 return Ok(false);
             }
         }

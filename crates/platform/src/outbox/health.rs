@@ -1,5 +1,6 @@
 //! Health checks of remote engines, and the replay of their waiting writes.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Instant;
 
@@ -42,12 +43,7 @@ pub struct HealthCheck {
 
 /// Checks the health of every remote engine at an interval and, if the settings say so, replays the writes that wait
 /// for it.
-pub(crate) async fn monitor_engines(
-    outbox: Weak<Outbox>,
-    settings: LiveSettings,
-    events: EventLog,
-    mut stop: watch::Receiver<bool>,
-) {
+pub(crate) async fn monitor_engines(outbox: Weak<Outbox>, settings: LiveSettings, mut stop: watch::Receiver<bool>) {
     if outbox.upgrade().is_none_or(|outbox| outbox.engines.is_empty()) {
         return;
     }
@@ -56,7 +52,8 @@ pub(crate) async fn monitor_engines(
         let Some(outbox) = outbox.upgrade() else { return };
         // Concurrent, so that an engine that hangs does not delay the others. Writes interrupted by shut-down are in
         // doubt and resolved later.
-        let looks = outbox.engines.iter().map(|engine| outbox.check_engine(engine.as_ref(), &events));
+        outbox.list_interrupted().await;
+        let looks = outbox.engines.iter().map(|engine| outbox.check_engine(engine.as_ref()));
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
             _ = join_all(looks) => {}
@@ -74,6 +71,28 @@ pub(crate) async fn monitor_engines(
     }
 }
 
+/// Records an event whenever an engine was found reachable, or not.
+pub(crate) async fn report_health(outbox: Weak<Outbox>, events: EventLog, mut stop: watch::Receiver<bool>) {
+    let Some(mut changes) = outbox.upgrade().map(|outbox| outbox.health_changed.subscribe()) else { return };
+    let mut told: HashMap<String, bool> = HashMap::new();
+    loop {
+        let Some(outbox) = outbox.upgrade() else { return };
+        for EngineHealth { engine, is_up, .. } in outbox.engine_health() {
+            let Some(is_up) = is_up else { continue };
+            let before = told.insert(engine.clone(), is_up);
+            // That it answers is no news after the start.
+            if before != Some(is_up) && (before.is_some() || !is_up) {
+                events.push_engine_health(&engine, is_up);
+            }
+        }
+        drop(outbox);
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
 impl Outbox {
     /// Returns the health of each engine.
     pub fn engine_health(&self) -> Vec<EngineHealth> {
@@ -87,7 +106,7 @@ impl Outbox {
         self.engines.iter().map(health_of).collect()
     }
 
-    async fn check_engine(&self, engine: &dyn RemoteEngine, events: &EventLog) {
+    async fn check_engine(&self, engine: &dyn RemoteEngine) {
         let (at, begun) = (self.now(), Instant::now());
         let asked = engine.health().await;
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -108,10 +127,7 @@ impl Outbox {
             };
             if was_up != Some(is_up) {
                 tracing::info!(engine = engine.name(), is_up, "an engine's health");
-                // That it answers is no news after the start.
-                if was_up.is_some() || !is_up {
-                    events.push_engine_health(engine.name(), is_up);
-                }
+                self.health_changed.send_replace(());
             }
         }
         if is_up != Some(false)

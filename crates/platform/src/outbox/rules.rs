@@ -154,16 +154,17 @@ pub(crate) fn solve(
     (if is_undo { Fate::ReleasesPicture(solved) } else { Fate::Keeps(solved) }, confirms_face)
 }
 
-/// Ends an attempt that the engine refused for good. A row that is not listed is taken back with its change; a listed
-/// one stays for an operator and no longer blocks its library.
+/// Ends an attempt that the engine refused for good. A row is taken back with its change if this was its first attempt; any other stays for
+/// an operator and no longer blocks its library. Of an attempt before that was interrupted, the engine may have done what it refuses now.
 pub(crate) fn reject(row: &OutboxRow, error: String) -> (Fate, Undo) {
+    let is_first = !row.listed && !row.was_in_doubt;
     match (row.action, row.face_id) {
-        (OutboxAction::AddFace, Some(face_id)) if !row.listed => {
+        (OutboxAction::AddFace, Some(face_id)) if is_first => {
             (Fate::Ends, Undo::Face { face_id, made_person: row.made_person })
         }
-        (OutboxAction::CreateLibrary, _) if !row.listed => (Fate::Ends, Undo::Library),
+        (OutboxAction::CreateLibrary, _) if is_first => (Fate::Ends, Undo::Library),
         // The refused write was the `AddFace`, so there is nothing to undo.
-        (OutboxAction::UndoAdd | OutboxAction::AddFace, _) if !row.listed => (Fate::Ends, Undo::Nothing),
+        (OutboxAction::UndoAdd | OutboxAction::AddFace, _) if is_first => (Fate::Ends, Undo::Nothing),
         _ => {
             // The engine answered, so the attempt added no doubt.
             let in_doubt = row.was_in_doubt;
@@ -303,6 +304,17 @@ mod tests {
                 panic!("{stays:?} can't be taken back")
             };
             assert!(kept.rejected && kept.listed && !kept.in_doubt);
+        }
+    }
+
+    #[test]
+    fn a_refusal_after_an_interrupted_attempt_stays_in_doubt() {
+        for action in [OutboxAction::AddFace, OutboxAction::CreateLibrary, OutboxAction::RemoveFace] {
+            let interrupted = begin_attempt(&row(action));
+            let (Fate::Keeps(kept), Undo::Nothing) = reject(&begin_attempt(&interrupted), "no".to_owned()) else {
+                panic!("{action:?} stays")
+            };
+            assert!(kept.in_doubt && kept.rejected && kept.listed);
         }
     }
 

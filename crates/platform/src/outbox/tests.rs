@@ -50,7 +50,7 @@ impl Fixture {
     async fn reopen(self) -> Self {
         self.store.close().await.expect("close");
         let store = open(&self.dir, &self.blobs).await;
-        store.list_interrupted_outbox().await.expect("list");
+        store.list_interrupted_outbox(UnixMillis::new(i64::MAX)).await.expect("list");
         Self { store, ..self }
     }
 
@@ -102,7 +102,7 @@ impl Fixture {
     }
 
     async fn try_attempt(&self, id: OutboxId) -> Result<OutboxRow> {
-        self.store.write(move |tx| Box::pin(transactions::begin_attempt(tx, id))).await
+        self.store.write(move |tx| Box::pin(transactions::begin_attempt(tx, id, true))).await
     }
 
     async fn try_postpone(&self, id: OutboxId, in_doubt: bool) -> Result<()> {
@@ -361,6 +361,20 @@ async fn heads_are_the_oldest_rows_of_each_library() {
     assert_eq!(f.store.outbox_libraries(None).await.expect("read"), [plain.id]);
     f.try_solve(first, known_as("r"), Some("ann")).await.expect("by hand");
     assert!(f.store.claimed_engine_refs(library.id, &refs(["r"])).await.expect("read").contains("r"));
+}
+
+#[tokio::test]
+async fn what_a_caller_was_told_is_not_taken_back_by_a_refusal() {
+    let f = Fixture::new().await;
+    let library = f.library("g").await;
+    let (person, _, id) = f.enqueue(&library, "p").await;
+    // Its first attempt did not begin, and the caller has had an answer.
+    let replay = f.store.write(move |tx| Box::pin(transactions::begin_attempt(tx, id, false)));
+    replay.await.expect("begun");
+    f.reject(id).await;
+    let kept = f.outbox(id).await.expect("row");
+    assert!(kept.rejected && kept.listed && !kept.in_doubt);
+    assert!(f.store.person(person.id).await.expect("read").is_some());
 }
 
 #[tokio::test]

@@ -184,10 +184,13 @@ async fn withdraw_or_remove(
     Ok(Some(id))
 }
 
-/// Records the begin of an attempt; returns the row as it was before.
-pub(super) async fn begin_attempt(tx: &mut Tx, id: OutboxId) -> Result<OutboxRow> {
+/// Records the begin of an attempt; returns the row as it was before. Unless the caller of the write waits for it, the row is listed: what the
+/// caller was told can't be taken back.
+pub(super) async fn begin_attempt(tx: &mut Tx, id: OutboxId, caller_waits: bool) -> Result<OutboxRow> {
     let row = unsolved(tx, id).await?;
-    tx.update_outbox(&rules::begin_attempt(&row)).await?;
+    let mut begun = rules::begin_attempt(&row);
+    begun.listed |= !caller_waits;
+    tx.update_outbox(&begun).await?;
     Ok(row)
 }
 

@@ -23,7 +23,7 @@ impl Platform {
         let (platform, caller, library, person) = (self.clone(), caller.clone(), library.clone(), person.clone());
         run_detached(async move {
             let backend = platform.backend_of(&caller, &library)?;
-            let _same_person = platform.lock_person(&person).await;
+            let _same_person = platform.lock_person(&person).await?;
             let Some(picture) = picture else {
                 let (id, now) = (person.id, platform.now());
                 platform.inner.store.write(move |tx| Box::pin(transactions::change(tx, id, changes, now))).await?;
@@ -50,7 +50,7 @@ impl Platform {
     ) -> Result<Option<(Person, Tags)>> {
         self.backend_of(caller, library)?;
         let (id, library_id, now) = (person.id, library.id, self.now());
-        let _same_person = self.lock_person(person).await;
+        let _same_person = self.lock_person(person).await?;
         self.inner.store.write(move |tx| Box::pin(transactions::update(tx, library_id, id, change, now))).await
     }
 }

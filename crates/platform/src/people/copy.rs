@@ -21,7 +21,7 @@ impl Platform {
         let store = &self.inner.store;
         let named = people_known_as(&mut store.rows().await?, from.id, user_id).await?;
         let person = named.into_iter().next().ok_or(Missing::Person)?;
-        let _same_user = self.lock_user_id(to.id, user_id).await;
+        let _same_user = self.lock_user_id(to.id, user_id).await?;
         if !people_known_as(&mut store.rows().await?, to.id, user_id).await?.is_empty() {
             return Err(Existing::Person.into());
         }

@@ -2,13 +2,12 @@
 
 use aicp_store::picture_key;
 use bytes::Bytes;
-use tokio::sync::OwnedMutexGuard;
 
 use super::face_token::TOKEN_DIGITS;
 use super::{LibraryKey, PersonData, token_of_face};
 use crate::backend::{AddedFace, FaceCheck};
 use crate::background::run_detached;
-use crate::locks::Digest;
+use crate::locks::Held;
 use crate::user_ids::people_known_as;
 use crate::{
     Caller, Error, ExaminedFace, Existing, Face, Gates, Library, Limit, Missing, Person, PersonChanges, Platform,
@@ -141,8 +140,8 @@ impl Platform {
             return self.enrol_new(caller, &library, person, &options, picture).await;
         };
         // Concurrent enrolments of one picture see each other's faces.
-        let _same_picture = self.lock_picture(&library, &user_id, &picture, options.same_picture).await;
-        let same_user = self.lock_user_id(library.id, &user_id).await;
+        let _same_picture = self.lock_picture(&library, &user_id, &picture, options.same_picture).await?;
+        let same_user = self.lock_user_id(library.id, &user_id).await?;
         let known = people_known_as(&mut self.inner.store.rows().await?, library.id, &user_id).await?;
         let Some(known) = known.into_iter().next() else {
             if options.missing_person == MissingPerson::Refuse {
@@ -192,7 +191,7 @@ impl Platform {
         let backend = self.backend_of(caller, library)?;
         let _same_user = match &person.user_id {
             Some(user_id) => {
-                let turn = self.lock_user_id(library.id, user_id).await;
+                let turn = self.lock_user_id(library.id, user_id).await?;
                 let known = people_known_as(&mut self.inner.store.rows().await?, library.id, user_id).await?;
                 if !known.is_empty() {
                     return Err(Existing::Person.into());
@@ -255,7 +254,7 @@ impl Platform {
             Some(self.inner.settings.load().max_faces_a_user).filter(|limit| *limit > 0).or(options.max_faces);
         // Different pictures of a person can be added at a time, unless a rule looks at the other faces.
         let is_free = !replaces && max_faces.is_none() && options.same_picture != SamePicture::RefuseInLibrary;
-        let _same_person = if is_free { None } else { Some(self.lock_person(&person).await) };
+        let _same_person = if is_free { None } else { Some(self.lock_person(&person).await?) };
         let mut rows = self.inner.store.rows().await?;
         let own = rows.face_of_person_by_token(person.id, &token_of_face(&picture, 0)).await?;
         match own {
@@ -297,14 +296,14 @@ impl Platform {
         user_id: &str,
         picture: &Bytes,
         same: SamePicture,
-    ) -> Option<OwnedMutexGuard<()>> {
+    ) -> Result<Option<Held>> {
         let key = picture_key(picture);
-        let digest = match same {
-            SamePicture::Allow => return None,
-            SamePicture::KeepOfPerson => Digest::of(&(library.id, user_id, &key)),
-            SamePicture::RefuseInLibrary => Digest::of(&(library.id, &key[..TOKEN_DIGITS])),
+        let held = match same {
+            SamePicture::Allow => return Ok(None),
+            SamePicture::KeepOfPerson => self.inner.locks.lock(&(library.id, user_id, &key)).await?,
+            SamePicture::RefuseInLibrary => self.inner.locks.lock(&(library.id, &key[..TOKEN_DIGITS])).await?,
         };
-        Some(self.inner.identity_locks.lock(digest).await)
+        Ok(Some(held))
     }
 
     /// Returns the library of an enrolment. If the library does not exist, the picture is checked first: a bad picture

@@ -17,8 +17,8 @@ impl Platform {
         run_detached(async move {
             let (source, target) = (platform.backend_of(&caller, &from)?, platform.backend_of(&caller, &to)?);
             let user_id = user_id_of(person.external_id.as_deref(), person.public_id);
-            let _same_user = platform.lock_user_id(to.id, &user_id).await;
-            let _same_person = platform.lock_person(&person).await;
+            let _same_user = platform.lock_user_id(to.id, &user_id).await?;
+            let _same_person = platform.lock_person(&person).await?;
             if source.name() != target.name() {
                 return Err(crate::backend::not_offered("moving a person to a library of another engine"));
             }
@@ -47,8 +47,8 @@ impl Platform {
             let backend = platform.backend_of(&caller, &library)?;
             // In the order of their ids: two merges of the same people don't wait for each other.
             let (first, second) = if person.id < other.id { (&person, &other) } else { (&other, &person) };
-            let _first = platform.lock_person(first).await;
-            let _second = platform.lock_person(second).await;
+            let _first = platform.lock_person(first).await?;
+            let _second = platform.lock_person(second).await?;
             let max_faces = Some(platform.inner.settings.load().max_faces_a_user).filter(|limit| *limit > 0);
             backend.merge_people(&person, &other, max_faces).await
         })

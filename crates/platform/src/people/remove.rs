@@ -77,7 +77,7 @@ impl Platform {
     ) -> Result<()> {
         let backend = self.backend_of(caller, library)?;
         // Concurrent removals of the last two faces must not leave a person without faces.
-        let _same_person = self.lock_person(person).await;
+        let _same_person = self.lock_person(person).await?;
         let mut rows = self.inner.store.rows().await?;
         let mut removed = Vec::new();
         match &face {

@@ -49,6 +49,11 @@ impl FriendGroupCache {
             self.0.invalidate(&key(app_id, user_id, members));
         }
     }
+
+    /// Invalidates all groups.
+    pub fn invalidate_all(&self) {
+        self.0.invalidate_all();
+    }
 }
 
 fn key(app_id: &str, user_id: &str, members: Members) -> Key {

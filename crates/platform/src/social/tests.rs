@@ -311,7 +311,7 @@ struct ChangeObserver(Arc<FriendGroupCache>);
 impl Observer for ChangeObserver {
     fn committed(&self, _: Sequence, changes: &[Change]) {
         for change in changes {
-            if let Change::FriendGroupsChanged { app_id, user_id, .. } = change {
+            if let Change::FriendGroupsChanged { app_id, user_id: Some(user_id), .. } = change {
                 self.0.invalidate(app_id, user_id);
             }
         }

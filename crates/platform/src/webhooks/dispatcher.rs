@@ -33,6 +33,8 @@ const DELIVERIES_PER_TURN: usize = 100;
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// Maximum time between two looks for work.
 const MAX_LOOK_INTERVAL: Duration = Duration::from_secs(30);
+/// The same where another node may have changed a webhook.
+const MAX_LOOK_INTERVAL_AMONG_NODES: Duration = Duration::from_secs(2);
 /// Pause of a webhook whose turn failed for a reason that is not its target's.
 const FAILED_TURN_PAUSE: Duration = Duration::from_secs(1);
 /// Deliveries after which old ones are deleted.
@@ -70,6 +72,8 @@ pub(super) async fn run(platform: Platform, render: RenderEvent, mut stop: watch
     let mut busy: HashSet<WebhookId> = HashSet::new();
     let mut scans: HashMap<WebhookId, Scan> = HashMap::new();
     let mut next_look = Instant::now();
+    let is_alone = platform.inner.store.nodes().is_none();
+    let longest = if is_alone { MAX_LOOK_INTERVAL } else { MAX_LOOK_INTERVAL_AMONG_NODES };
     loop {
         tokio::select! {
             biased;
@@ -87,7 +91,7 @@ pub(super) async fn run(platform: Platform, render: RenderEvent, mut stop: watch
             _ = events.changed() => {}
             () = platform.inner.webhooks_changed.notified() => {}
         }
-        next_look = Instant::now() + MAX_LOOK_INTERVAL;
+        next_look = Instant::now() + longest;
         match due(&platform, &busy, &scans).await {
             Ok((webhooks, next)) => {
                 if let Some(next) = next {
