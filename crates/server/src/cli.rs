@@ -14,8 +14,9 @@ use crate::commands::cert::NewCertificate;
 use crate::commands::secrets::{KeyCommand, TokenCommand};
 use crate::commands::{
     about, app, backup, bench, cert, check, compare, detect, export, health, import, models, secrets, serve, settings,
+    store,
 };
-use crate::config::{Config, Flags, Listen, Live, TlsFlags};
+use crate::config::{Config, DatabaseFlags, Flags, Listen, Live, ObjectsFlags, TlsFlags};
 use crate::tls::Tls;
 use crate::{Error, Result, config, logging};
 
@@ -37,6 +38,12 @@ struct Common {
     /// Folder of database, pictures and keys [default: ./data]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// PostgreSQL database instead of SQLite in the data folder; a password is better set as AICP_DATABASE__URL
+    #[arg(long, global = true, value_name = "postgres://USER@HOST/NAME")]
+    database: Option<String>,
+    /// Folder or bucket (s3://NAME) of pictures, which the nodes of a PostgreSQL database share [default: objects in the data folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    objects: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -171,6 +178,11 @@ enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Databases
+    Store {
+        #[command(subcommand)]
+        command: StoreCommand,
+    },
     /// Measure this machine
     Bench {
         #[command(subcommand)]
@@ -254,6 +266,17 @@ enum AppCommand {
         app: String,
         /// What the client sends: access key or sdkappid
         id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Copy all rows of a database into an empty one, and compare both; no server may use either
+    Copy {
+        /// The source: sqlite:FOLDER (a data folder), postgres://USER@HOST/NAME, or postgres for the database of the settings
+        from: String,
+        /// The target, likewise
+        to: String,
     },
 }
 
@@ -378,12 +401,14 @@ fn run(cli: Cli) -> Result<()> {
         Command::Man { dir } => return about::man(Cli::command(), &dir),
         command => Cli { command, ..cli },
     };
-    let mut flags = Flags { data_dir: cli.common.data_dir, ..Flags::default() };
+    let Common { config, data_dir, database: url, objects: place } = cli.common;
+    let (database, objects) = (DatabaseFlags { url }, ObjectsFlags { place });
+    let mut flags = Flags { data_dir, database, objects, ..Flags::default() };
     if let Command::Serve { listen, tls_cert, tls_key, .. } = &cli.command {
         flags.listen.clone_from(listen);
         flags.tls = TlsFlags { cert_file: tls_cert.clone(), key_file: tls_key.clone() };
     }
-    let loaded = Config::load(cli.common.config.as_deref(), &flags)?;
+    let loaded = Config::load(config.as_deref(), &flags)?;
     logging::start(&loaded.config.log)?;
     let config = loaded.config.clone();
     let live = Arc::new(Live::new(loaded)?);
@@ -412,6 +437,7 @@ fn run(cli: Cli) -> Result<()> {
         },
         Command::Key { command } => secrets::key(&config, command),
         Command::Token { command } => secrets::token(&config, command),
+        Command::Store { command: StoreCommand::Copy { from, to } } => store::copy(&config, &from, &to),
         Command::Bench { command } => match command {
             BenchCommand::Gallery(request) => bench::gallery(&request),
             BenchCommand::Vision(request) => bench::vision(&config, &request),

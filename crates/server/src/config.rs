@@ -29,15 +29,16 @@ use crate::{Error, Result, engines, logging};
 pub use list::{default_file, markdown_table};
 pub use listen::{Encryption, Listen, Service};
 pub(crate) use live::Live;
-pub use sections::{Changes, Http, Log, LogFormat, Search, Tls, Tracing};
+pub use sections::{Changes, Database, Http, Log, LogFormat, Objects, Search, Tls, Tracing};
 
 /// Prefix of environment variables. `__` separates levels: `AICP_RECOGNITION__THRESHOLD`.
 const ENV_PREFIX: &str = "AICP_";
 
 /// Variables whose values stay text, even if they look like numbers.
-const VERBATIM: [(&str, &str); 7] = [
+const VERBATIM: [(&str, &str); 8] = [
     ("AICP_ADMIN_TOKEN", "admin_token"),
     ("AICP_SECRET_KEY", "secret_key"),
+    ("AICP_DATABASE__URL", "database.url"),
     ("AICP_BACKUP__PASSPHRASE", "backup.passphrase"),
     ("AICP_BACKUP__ACCESS_KEY", "backup.access_key"),
     ("AICP_BACKUP__SECRET_KEY", "backup.secret_key"),
@@ -86,6 +87,10 @@ settings! {
         links: LinkSettings,
         /// Inference.
         vision: aicp_vision::Settings,
+        /// The database, if it is not in the data folder.
+        database: Database,
+        /// Pictures of a PostgreSQL database, and what else its nodes share.
+        objects: Objects,
         /// Search in memory.
         search: Search,
         /// HTTP server.
@@ -139,11 +144,31 @@ pub struct Flags {
     /// `--data-dir`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// `--database`
+    pub database: DatabaseFlags,
+    /// `--objects`
+    pub objects: ObjectsFlags,
     /// `--listen`
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listen: Vec<Listen>,
     /// TLS.
     pub tls: TlsFlags,
+}
+
+/// Settings of the command line for the database.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DatabaseFlags {
+    /// `--database`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// Settings of the command line for pictures.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ObjectsFlags {
+    /// `--objects`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 /// Settings of the command line for TLS.
@@ -193,6 +218,10 @@ impl Config {
         let config: Self = figment.extract().map_err(|e| Error::Config(e.to_string()))?;
         config.check().map_err(|wrong| Error::Config(wrong.to_string()))?;
         config.check_listeners()?;
+        if config.database.url.is_some() && config.secret_key.is_none() {
+            let reason = "secret_key must be set with database.url: the same for all nodes, as AICP_SECRET_KEY";
+            return Err(Error::Config(reason.to_owned()));
+        }
         config.settings.check_names(&Self::list())?;
         logging::check(&config.log)?;
         engines::check(&config.engines)?;
@@ -240,6 +269,8 @@ impl Config {
             outbox: self.outbox.clone(),
             jobs: self.jobs.clone(),
             jobs_folder: aicp_platform::folder_of_jobs(&self.data_dir),
+            galleries_folder: self.data_dir.join("galleries"),
+            link_life: self.objects.link_seconds.duration(),
             fetch: self.fetch.clone(),
             events: self.events.clone(),
             webhooks: self.webhooks.clone(),

@@ -22,6 +22,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use crate::health::{self, Readiness};
+use crate::http::later;
 
 /// Maximum number of concurrent commands; further ones wait to be accepted.
 const MAX_CONCURRENT_COMMANDS: usize = 16;
@@ -88,6 +89,9 @@ async fn serve(listener: UnixListener, platform: Platform, interfaces: Interface
             async move {
                 if request.uri().path() == health::PATH {
                     return Ok(Readiness::of(&platform).await.answer(health::is_verbose(request.uri().query())));
+                }
+                if platform.admit().await.is_err() {
+                    return Ok(later("this node can't follow the others of its database\n"));
                 }
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(LocalCommand);

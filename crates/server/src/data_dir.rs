@@ -47,6 +47,10 @@ pub(crate) fn master_keys(config: &Config) -> Result<MasterKeys> {
 /// Refuses a data folder with a missing part: creating it anew would hide the loss, and the other parts are useless
 /// without the old one. With `force_new`, a log that a new database would delete is renamed instead.
 pub(crate) fn check_parts(config: &Config, force_new: bool) -> Result<()> {
+    if config.database.url.is_some() {
+        // A node with an empty folder joins others.
+        return Ok(());
+    }
     let [database, log, objects, key] =
         [DATABASE, "aicp.db-wal", "objects", KEY_FILE].map(|name| config.data_dir.join(name));
     let is_there = |path: &Path| path.metadata().is_ok_and(|found| found.is_dir() || found.len() > 0);

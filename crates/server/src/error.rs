@@ -18,6 +18,18 @@ pub enum Error {
     /// The integrity check found damage in the data folder.
     #[error("{0} things are not as they were stored")]
     DamagedStore(u64),
+    /// The PostgreSQL database can't be used.
+    #[error(transparent)]
+    Postgres(aicp_store_postgres::Error),
+    /// A command for the files of SQLite was called with a PostgreSQL database.
+    #[error("this command is for SQLite in the data folder; PostgreSQL has tools of its own (docs/scaling.md)")]
+    NotOfPostgres,
+    /// A copy of a database failed.
+    #[error("the database is not copied: {0}")]
+    Copy(aicp_store::Error),
+    /// A command names the PostgreSQL database of the settings, and there is none.
+    #[error("no PostgreSQL database is set: name it by --database or AICP_DATABASE__URL")]
+    NoPostgres,
     /// A backup can't be written or read.
     #[error(transparent)]
     Backup(#[from] aicp_backup::Error),

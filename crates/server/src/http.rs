@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use aicp_platform::Platform;
 use aicp_requests::{Client, ConnectionState, Interfaces};
+use aicp_types::Sequence;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
@@ -46,6 +47,9 @@ const MAX_READINESS_WAIT: Duration = Duration::from_millis(500);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Pause before admission of a waiting connection is tried again.
 const ADMIT_PAUSE: Duration = Duration::from_millis(5);
+
+/// Header with the sequence of a change: of an answer, the last that the call has written; of a request, one that the answer must show.
+const SEQUENCE: HeaderName = HeaderName::from_static("x-aicp-sequence");
 
 /// Maximum number of concurrent requests of an HTTP/2 connection.
 const MAX_STREAMS: u32 = 32;
@@ -125,12 +129,35 @@ impl RequestHandler {
             _ if is_for_metrics => {
                 plain(StatusCode::NOT_FOUND, "this listener has /metrics, /healthz and /readyz alone\n")
             }
+            (_, Some(ready)) if ready.platform.admit().await.is_err() => {
+                later("this node can't follow the others of its database\n")
+            }
             (_, Some(ready)) => match ready.interfaces.iter().find(|(known, _)| *known == address) {
-                Some((_, interfaces)) => interfaces.answer(request).await,
+                Some((_, interfaces)) => among_nodes(&ready.platform, interfaces, request).await,
                 None => plain(StatusCode::NOT_FOUND, "no such listener\n"),
             },
         }
     }
+}
+
+/// Answers a request once this node knows the change that the request names, and names the last change that it has written.
+async fn among_nodes(platform: &Platform, interfaces: &Interfaces, request: Request<Body>) -> Response<Body> {
+    let named = request.headers().get(&SEQUENCE).and_then(|value| value.to_str().ok()?.parse().ok());
+    if let Some(sequence) = named
+        && platform.follow_up_to(Sequence::new(sequence)).await.is_err()
+    {
+        return later("this node does not know the change of X-AICP-Sequence yet\n");
+    }
+    let admission = platform.admission();
+    let (mut response, written) = platform.noting_writes(interfaces.answer(request)).await;
+    if !written.is_any() && (admission.is_none() || platform.admission() != admission) {
+        // What was found may be older than what other nodes have answered meanwhile. "Later" would say that nothing was written.
+        return later("this node can't follow the others of its database\n");
+    }
+    if let Some(sequence) = written.sequence() {
+        response.headers_mut().insert(SEQUENCE, HeaderValue::from(sequence.get()));
+    }
+    response
 }
 
 impl RequestHandler {
@@ -441,7 +468,7 @@ fn is_host(text: &[u8]) -> bool {
 }
 
 /// Builds a 503 response that asks the client to retry after a second.
-fn later(text: &'static str) -> Response<Body> {
+pub(crate) fn later(text: &'static str) -> Response<Body> {
     let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, text);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response

@@ -9,6 +9,7 @@ mod connections;
 mod console;
 mod control;
 mod data_dir;
+mod database;
 mod engines;
 mod error;
 mod health;

@@ -87,6 +87,17 @@ fn describe() {
     describe_gauge!("aicp_engine_up", "Whether an engine answered last.");
     describe_gauge!("aicp_changes_behind", "Committed changes that this process has not applied.");
     describe_gauge!("aicp_changes_behind_seconds", Unit::Seconds, "Age of the oldest change that waits to be applied.");
+    describe_gauge!("aicp_nodes", "Nodes of the database that answer, this one among them.");
+    describe_histogram!(
+        "aicp_nodes_wait_seconds",
+        Unit::Seconds,
+        "Wait of a batch of writes for the other nodes to follow."
+    );
+    describe_counter!(
+        "aicp_nodes_expelled_total",
+        "Leases of other nodes that this one has ended, as they did not follow."
+    );
+    describe_counter!("aicp_node_leases_lost_total", "Leases that this node has lost.");
     describe_counter!("aicp_cache_hits_total", "Look-ups that found their value in a cache.");
     describe_counter!("aicp_cache_misses_total", "Look-ups that did not find their value in a cache.");
     describe_counter!("aicp_address_refused_total", "Requests over the limit of calls per address.");
@@ -179,6 +190,7 @@ async fn collect(platform: &Platform) {
     gauge!("aicp_gallery_faces").set(numbers.searchable_faces as f64);
     gauge!("aicp_changes_behind").set(numbers.changes_behind as f64);
     gauge!("aicp_changes_behind_seconds").set(numbers.behind_for.as_secs_f64());
+    gauge!("aicp_nodes").set(f64::from(numbers.nodes));
     gauge!("aicp_jobs_running").set(numbers.jobs_running as f64);
     gauge!("aicp_database_bytes").set(numbers.database.bytes as f64);
     if let Some(free) = numbers.database.free_bytes {

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::about::BUILD;
 use super::async_runtime;
 use crate::config::Config;
+use crate::database::require_sqlite;
 use crate::{Error, Result, data_dir};
 
 /// Pictures that may be missing from the backup when the moment is fixed: they are copied while deletions wait.
@@ -31,6 +32,7 @@ const KEYS: &str = "master keys";
 
 /// Takes a backup of the data folder, which a server may have open.
 pub(crate) fn take(config: &Config, to: &str, keep: Option<usize>, json: bool) -> Result<()> {
+    require_sqlite(config)?;
     data_dir::check_parts(config, false)?;
     let created = now();
     let report = async_runtime()?.block_on(async {
@@ -225,6 +227,7 @@ impl Drop for Staging {
 
 /// Restores a snapshot into a new data folder.
 pub(crate) fn restore(config: &Config, from: &str, snapshot: Option<&str>, json: bool) -> Result<()> {
+    require_sqlite(config)?;
     let restored = async_runtime()?.block_on(async {
         let repository = open(config, from).await?;
         let id = repository.find(snapshot).await?;

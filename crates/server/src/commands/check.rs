@@ -13,6 +13,7 @@ use serde_json::json;
 use super::backup::{now, open as open_backup, stored};
 use super::{async_runtime, open_platform, start_vision};
 use crate::config::{Config, Live};
+use crate::database::require_sqlite;
 use crate::{Error, Result, data_dir};
 
 /// Beginning of the name of the folder to which a repair moves files.
@@ -56,6 +57,7 @@ pub(crate) fn repair(live: &Arc<Live>, from: Option<&str>, as_json: bool) -> Res
 }
 
 fn look(config: &Config) -> Result<Report> {
+    require_sqlite(config)?;
     let Algorithm { name, provider, version } = Algorithm::embedded()?;
     let today = aicp_store::Algorithm { name, provider, version };
     aicp_store_sqlite::check(&config.data_dir, Some(&today)).map_err(stored)

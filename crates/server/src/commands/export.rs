@@ -15,7 +15,7 @@ use super::app::{Server, escaped};
 use super::import::{bar, ended, show, text};
 use super::{async_runtime, open_platform, start_vision};
 use crate::config::{Config, Live};
-use crate::{Error, Result, data_dir};
+use crate::{Error, Result, data_dir, database};
 
 /// Writes a library into a folder, or into a zip archive if the name ends like one, by a job: of the server that has the data
 /// folder open, or of this process. `aicp import` restores it.
@@ -45,7 +45,7 @@ fn here(live: &Arc<Live>, to: &Path, app: &str, library: &str, templates: bool) 
             // A server that is started after this process was killed leaves it alone, unless somebody resumes it.
             platform.pause_job(&caller, job.id).await?;
             platform.complete_job(job.id).await?;
-            let written = take(config, job.id, to);
+            let written = take(config, job.id, to).await;
             platform.delete_job(&caller, job.id).await?;
             written
         };
@@ -67,25 +67,39 @@ fn on_server(config: &Config, server: &Server, to: &Path, app: &str, library: &s
     let last = ended(server, &path, |total, done, failed| show(&progress, total, done, failed))?;
     progress.finish_and_clear();
     let written = match last["state"].as_str() {
-        Some("done") => take(config, id, to),
+        Some("done") => async_runtime()?.block_on(take(config, id, to)),
         _ => Err(Error::Server(last["error"].as_str().unwrap_or("the export did not end").to_owned())),
     };
     server.call("DELETE", &path, None)?;
     written
 }
 
-/// Takes the archive of a job out of the data folder.
-fn take(config: &Config, job: JobId, to: &Path) -> Result<()> {
-    let archive = archive_of_export(&config.data_dir, job);
-    let mut part = to.as_os_str().to_owned();
-    part.push(format!(".part-{}", std::process::id()));
-    let part = PathBuf::from(part);
+/// Takes the archive of a job out of the data folder, or from where nodes share files.
+async fn take(config: &Config, job: JobId, to: &Path) -> Result<()> {
+    let beside = |end: &str| {
+        let mut path = to.as_os_str().to_owned();
+        path.push(format!(".{end}-{}", std::process::id()));
+        PathBuf::from(path)
+    };
+    let Some(shared) = database::shared_blobs(config).await? else {
+        return take_file(&archive_of_export(&config.data_dir, job), &beside("part"), to);
+    };
+    let archive = beside("archive");
+    let fetched = aicp_platform::fetch_shared_export(&*shared, job, &archive).await;
+    let taken = fetched.map_err(Error::from).and_then(|()| take_file(&archive, &beside("part"), to));
+    // The first error is returned.
+    let _ = std::fs::remove_file(&archive);
+    taken
+}
+
+/// Writes what is in an archive, first under another name.
+fn take_file(archive: &Path, part: &Path, to: &Path) -> Result<()> {
     let is_zip = to.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
-    let written = if is_zip { copy(&archive, &part) } else { unpack(&archive, &part) };
-    let moved = written.and_then(|()| std::fs::rename(&part, to).map_err(Error::io(to)));
+    let written = if is_zip { copy(archive, part) } else { unpack(archive, part) };
+    let moved = written.and_then(|()| std::fs::rename(part, to).map_err(Error::io(to)));
     if moved.is_err() {
         // The first error is returned.
-        let _ = if is_zip { std::fs::remove_file(&part) } else { std::fs::remove_dir_all(&part) };
+        let _ = if is_zip { std::fs::remove_file(part) } else { std::fs::remove_dir_all(part) };
     }
     moved
 }

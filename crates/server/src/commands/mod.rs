@@ -15,6 +15,7 @@ pub(crate) mod models;
 pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod settings;
+pub(crate) mod store;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -30,6 +31,7 @@ use tracing::info;
 
 use crate::config::{Config, Live};
 use crate::data_dir::AdminToken;
+use crate::database::{self, of_sqlite};
 use crate::{Error, Result, data_dir, engines, templates};
 
 /// Starts inference as configured, and waits until the networks are loaded.
@@ -64,42 +66,28 @@ async fn open_platform(live: &Arc<Live>, vision: Vision, admin_token: &AdminToke
     let config = live.base();
     let keys = data_dir::master_keys(config)?;
     let no_index = |e| aicp_platform::Error::from(aicp_backends::Error::from(e));
-    let store = open_store(config).await?;
+    let store = database::open(config).await?;
     let rotation = templates::rotation(&config.search, &vision, &store);
     let index = LocalIndex::start(vision.dimensions(), rotation).map_err(no_index)?;
     let builtin = Builtin::new(Arc::new(vision), Arc::new(index));
     let settings =
-        LiveSettings::new(Arc::<Live>::clone(live), stored_settings(&store).await.map_err(of_database(config))?);
+        LiveSettings::new(Arc::<Live>::clone(live), stored_settings(&store).await.map_err(of_sqlite(config))?);
     let (engines, replaceable) = engines::open(&live.load().engines, builtin)?;
     live.follow_with_engines(replaceable);
     if sweeps {
         store.keep_sweeping();
     }
     let platform = Platform::open(store, engines, keys, admin_token.hashes(), settings, Arc::new(SystemClock)).await;
-    let platform = platform.map_err(of_database(config))?;
+    let platform = platform.map_err(of_sqlite(config))?;
     platform.keep_secrets_in(data_dir::Files::of(config));
     Ok(platform)
 }
 
-/// Opens the store of the data folder.
-async fn open_store(config: &Config) -> Result<Store> {
-    let opened = aicp_store_sqlite::open(&config.data_dir, Arc::new(SystemClock)).await;
-    opened.map_err(|e| of_database(config)(e.into()))
-}
-
 /// Opens the store of the data folder; `None` if a server has it open.
 async fn open_store_unless_served(config: &Config) -> Result<Option<Store>> {
-    match open_store(config).await {
+    match database::open(config).await {
         Err(Error::Platform(e)) if e.is_in_use() => Ok(None),
         opened => opened.map(Some),
-    }
-}
-
-/// Names the database, if that is what failed.
-fn of_database(config: &Config) -> impl Fn(aicp_platform::Error) -> Error {
-    move |source| match source.is_database_error() {
-        true => Error::Database { path: config.data_dir.join(data_dir::DATABASE), source },
-        false => source.into(),
     }
 }
 

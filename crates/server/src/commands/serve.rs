@@ -161,6 +161,7 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
 
     let caretaker = platform.start_engine_monitor();
     let judging = platform.start_judging_faces();
+    let gallery_files = platform.start_gallery_files();
     let jobs = platform.start_jobs();
     let webhooks = platform.start_webhooks(aicp_api::event_json);
     for (address, listen) in &bound {
@@ -195,6 +196,7 @@ async fn serve(live: Arc<Live>, about: Arc<About>) -> Result<()> {
     judging.close().await;
     jobs.close().await;
     webhooks.close().await;
+    gallery_files.close().await;
     platform.close().await?;
     if let Some(traces) = traces {
         traces.close().await;

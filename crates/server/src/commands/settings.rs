@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::app::{Server, as_json, escaped, from_json, print};
 use super::{async_runtime, open_store_unless_served};
 use crate::config::Live;
-use crate::{Error, Result, data_dir};
+use crate::{Error, Result, data_dir, database};
 
 /// Prints the settings with the values that the database has, if these can be read: all, or those that differ from their
 /// defaults.
@@ -32,7 +32,13 @@ fn stored(live: &Live) -> Result<StoredSettings> {
             let settings = settings["items"].as_array().into_iter().flatten();
             settings.filter_map(stored_of).collect()
         }
-        None => aicp_store_sqlite::peek_at_settings(&live.base().data_dir).map_err(aicp_platform::Error::from)?,
+        None => match database::postgres(live.base())? {
+            Some(options) => {
+                let peek = aicp_store_postgres::peek_at_settings(&options);
+                async_runtime()?.block_on(peek).map_err(database::of_postgres)?
+            }
+            None => aicp_store_sqlite::peek_at_settings(&live.base().data_dir).map_err(aicp_platform::Error::from)?,
+        },
     };
     Ok(stored.into_iter().map(|setting| (setting.name.clone(), Arc::new(setting))).collect())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use aicp_platform::settings::Network;
-use aicp_settings::{Seconds, Setting, Wrong, at_least, if_set, list, settings, when, within};
+use aicp_settings::{Seconds, Secret, Setting, Wrong, at_least, if_set, list, settings, when, within};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -68,6 +68,50 @@ settings! {
         }
         if tls.client_roots_file.is_some() && tls.cert_file.is_none() {
             return Err(Wrong::new("cert_file", "set together with client_roots_file"));
+        }
+        Ok(())
+    };
+}
+
+settings! {
+    /// The database, if it is not in the data folder.
+    pub struct Database {
+        /// Address of a PostgreSQL database, `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/NAME`; of several hosts the one that
+        /// takes writes is used. Better set as `AICP_DATABASE__URL`. Unset: SQLite in the data folder.
+        url: Option<Secret> = None => if_set(when("postgres://USER@HOST:PORT/NAME", |url: &Secret| {
+            url.reveal().parse::<aicp_store_postgres::Address>().is_ok()
+        })),
+        /// Maximum number of connections of this node to PostgreSQL.
+        connections: usize = 16 => within(2..=1000),
+        /// File in PEM of further authorities to trust, for connections with TLS (`?sslmode=require`).
+        extra_roots_file: Option<PathBuf> = None,
+        /// Whether a write is answered once all nodes of the PostgreSQL database have followed it, or have lost the right to answer. If not,
+        /// other nodes may be a second behind, unless a call names the sequence of a write in `X-AICP-Sequence`.
+        wait_for_nodes: bool = true,
+    }
+}
+
+settings! {
+    /// Pictures of a PostgreSQL database, and what else its nodes share.
+    pub struct Objects {
+        /// Folder, or bucket of an S3 server: `s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION&public=URL]`, where `public` is the address of
+        /// the server in links, if callers reach it by another one. Unset: `objects` in the data folder.
+        place: Option<String> = None,
+        /// Access key of the S3 server. Better set as `AICP_OBJECTS__ACCESS_KEY`.
+        access_key: Option<Secret> = None,
+        /// Secret key of the S3 server. Better set as `AICP_OBJECTS__SECRET_KEY`.
+        secret_key: Option<Secret> = None,
+        /// File in PEM of further authorities to trust, for an S3 server with TLS.
+        extra_roots_file: Option<PathBuf> = None,
+        /// Seconds for which anybody can read a picture from the bucket who has followed a link to it: the link is answered with a redirect
+        /// to the S3 server. 0: links are answered with the picture.
+        link_seconds: Seconds = Seconds::new(0) => within(Seconds::new(0)..=Seconds::new(3600)),
+    }
+
+    check |objects| {
+        let is_bucket = objects.place.as_ref().is_some_and(|place| place.starts_with(aicp_s3::SCHEME));
+        if is_bucket && (objects.access_key.is_none() || objects.secret_key.is_none()) {
+            return Err(Wrong::new("access_key", "set together with objects.secret_key for a bucket"));
         }
         Ok(())
     };

@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use aicp_store_tests::postgres::{self, TestDatabase};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use md5::{Digest, Md5};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -25,6 +27,64 @@ const DEADLINE: Duration = Duration::from_secs(90);
 /// Returns the root of the workspace.
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace is there")
+}
+
+/// Secret key of the servers in tests on PostgreSQL.
+const SECRET_KEY: &str = "3f1d5c7a9b0e2468ace013579bdf02468ace13579bdf02468ace13579bdf0246";
+
+/// Creates the database that a server on a data folder uses, where missing: by `AICP_TESTS_ON=postgres`, all tests run on the last
+/// server that `tools/with_postgres.py` has started. Else it is SQLite in the folder.
+fn database_of(data_dir: &Path) -> Option<TestDatabase> {
+    if std::env::var("AICP_TESTS_ON").ok()? != "postgres" {
+        return None;
+    }
+    Some(postgres_of(data_dir))
+}
+
+/// Creates a database of PostgreSQL with the name of a folder, where missing.
+fn postgres_of(folder: &Path) -> TestDatabase {
+    let servers = std::env::var(postgres::SERVERS).expect("run this below tools/with_postgres.py");
+    let server = servers.split(' ').next_back().expect("one at least");
+    let name = Md5::digest(folder.as_os_str().as_encoded_bytes());
+    TestDatabase::create(server, &format!("of_{}", hex::encode(name)))
+}
+
+/// What nodes share: a database and a folder. Both are removed on drop.
+pub struct Shared {
+    folder: TempDir,
+    database: TestDatabase,
+}
+
+impl Shared {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        let database = postgres_of(folder.path());
+        Self { folder, database }
+    }
+
+    /// Returns the folder of pictures and files.
+    pub fn objects(&self) -> PathBuf {
+        self.folder.path().join("objects")
+    }
+
+    /// Returns whether a condition holds in the database.
+    pub fn holds(&self, condition: &str) -> bool {
+        self.database.holds(condition)
+    }
+
+    /// Returns the data folder of a node, its own.
+    pub fn data_dir(&self, node: &str) -> PathBuf {
+        self.folder.path().join(node)
+    }
+
+    /// Returns the setup of a node in the `auto` dialect.
+    pub fn node(&self, name: &str) -> Setup {
+        Setup::new(&["auto"])
+            .data_dir(&self.data_dir(name))
+            .env("AICP_DATABASE__URL", self.database.url())
+            .env("AICP_SECRET_KEY", SECRET_KEY)
+            .env("AICP_OBJECTS__PLACE", self.objects().to_str().expect("UTF-8"))
+    }
 }
 
 /// Waits until `condition` holds.
@@ -141,6 +201,10 @@ impl Setup {
         }
         command.args(&self.args);
         command.env("AICP_ADMIN_TOKEN", TOKEN).env("AICP_LOG__FORMAT", "json").envs(PATIENCE);
+        if let Some(database) = database_of(data_dir) {
+            command.env("AICP_DATABASE__URL", database.url()).env("AICP_SECRET_KEY", SECRET_KEY);
+            database.keep();
+        }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -171,7 +235,15 @@ impl Setup {
                 lines.lock().expect("no panic while locked").push(line);
             }
         });
-        Server { child: Mutex::new(child), log, reader: Mutex::new(Some(reader)), data_dir, _temp: temp }
+        let database = self.data_dir.is_none().then(|| database_of(&data_dir)).flatten();
+        Server {
+            child: Mutex::new(child),
+            log,
+            reader: Mutex::new(Some(reader)),
+            data_dir,
+            _temp: temp,
+            _database: database,
+        }
     }
 }
 
@@ -182,6 +254,8 @@ pub struct Server {
     reader: Mutex<Option<JoinHandle<()>>>,
     data_dir: PathBuf,
     _temp: TempDir,
+    /// Removed with the data folder.
+    _database: Option<TestDatabase>,
 }
 
 impl Server {

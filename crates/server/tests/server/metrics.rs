@@ -67,6 +67,7 @@ fn calls_are_counted_by_interface_operation_engine_and_result() {
         ("aicp_ready", 1.0),
         ("aicp_recognition_waiting", 0.0),
         ("aicp_jobs_running", 0.0),
+        ("aicp_nodes", 1.0),
         ("aicp_changes_behind", 0.0),
         ("aicp_changes_behind_seconds", 0.0),
     ] {

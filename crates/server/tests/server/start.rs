@@ -81,7 +81,7 @@ async fn only_template(store: &Store, library: &Library) -> NewTemplate {
         rows.into_iter().for_each(|row| sender.send(row.vector).expect("somebody listens"));
         Ok::<_, Infallible>(())
     };
-    let Ok(read) = store.read_templates(&algorithm, take).await.expect("a read");
+    let Ok(read) = store.read_templates(&algorithm, &[], take).await.expect("a read");
     assert_eq!(read.templates, 1);
     NewTemplate { algorithm, vector: vectors.recv().expect("a template"), recognisability: None }
 }

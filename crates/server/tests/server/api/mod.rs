@@ -25,7 +25,7 @@ mod settings;
 mod sign_in;
 mod statistics;
 mod webhooks;
-mod zip;
+pub mod zip;
 
 use std::net::SocketAddr;
 
