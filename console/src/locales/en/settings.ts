@@ -18,6 +18,8 @@ export default {
     legacy: "Calls without a token",
     links: "Links to pictures",
     vision: "Networks",
+    database: "Database",
+    objects: "Pictures of a cluster",
     search: "Search",
     http: "Connections and limits",
     tls: "TLS",

@@ -31,6 +31,16 @@ const descriptions: Record<string, string> = {
   "vision.runtime":
     "网络的运行库：auto、onnxruntime 或 openvino。auto 在有 OpenVINO 插件且处理器为支持 AVX2 的英特尔型号时用 OpenVINO，否则用 ONNX Runtime。",
   "vision.precision": "网络的计算精度：auto、f32 或 bf16。auto 在使用 OpenVINO 且处理器支持 AMX 时用 bf16，否则用 f32。",
+  "database.url":
+    "PostgreSQL 数据库地址：postgres://用户:密码@主机:端口,主机:端口/库名；有多个主机时使用可写的那个。建议用 AICP_DATABASE__URL 设置。不设置：使用数据目录中的 SQLite。",
+  "database.connections": "本节点到 PostgreSQL 的最大连接数。",
+  "database.extra_roots_file": "额外信任的证书机构（PEM 文件），用于 TLS 连接（?sslmode=require）。",
+  "database.wait_for_nodes": "写入是否等 PostgreSQL 数据库的所有节点都已跟上（或失去应答资格）后才应答。关闭后，其他节点可能落后一秒，除非调用在 X-AICP-Sequence 中带上写入的序号。",
+  "objects.place": "PostgreSQL 数据库各节点共享的图片位置：目录，或 S3 存储桶 s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION&public=URL]，其中 public 是链接中使用的服务器地址（调用方访问的地址不同时填写）。不设置：数据目录中的 objects。",
+  "objects.access_key": "S3 服务器的访问密钥。建议用 AICP_OBJECTS__ACCESS_KEY 设置。",
+  "objects.secret_key": "S3 服务器的密钥。建议用 AICP_OBJECTS__SECRET_KEY 设置。",
+  "objects.extra_roots_file": "额外信任的证书机构（PEM 文件），用于启用 TLS 的 S3 服务器。",
+  "objects.link_seconds": "打开图片链接后，任何人可直接从存储桶读取该图片的秒数：链接以重定向指向 S3 服务器。0：链接直接返回图片。",
   "search.large_library_faces":
     "底库人脸达到该数量后，内存只存旋转后的短特征，占用约为原来的六分之一，检索用时约为四分之一，结果不变；最相近的少数人脸从数据库读取完整特征再比。0 表示从不。",
   "http.body_memory_mib": "所有请求体合计可占用的内存上限（MiB）。",

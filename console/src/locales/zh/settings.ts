@@ -16,6 +16,8 @@ export default {
     legacy: "无令牌调用",
     links: "图片链接",
     vision: "算法执行",
+    database: "数据库",
+    objects: "集群图片",
     search: "检索",
     http: "连接与限流",
     tls: "TLS",

@@ -105,6 +105,9 @@ function Algorithm({ library, person, face }: Omit<Properties, "onClose">) {
     queryKey: ["algorithm", library.id, person.id, face.id],
     enabled: mayRead,
     retry: false,
+    // Not asked for again when the face is deleted, but whenever it is opened.
+    staleTime: "static",
+    gcTime: 0,
     queryFn: async ({ signal }) => {
       const path = { library: library.id, person: person.id, face: face.id };
       const template = await dataOf(
