@@ -7,10 +7,16 @@ CARGO_FUZZ_VERSION := 0.13.2
 CARGO_DENY_VERSION := 0.20.2
 CARGO_MACHETE_VERSION := 0.9.2
 # The sets of packages in conformance/requirements.
-SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow schemathesis seaweedfs
+SDK_SETS := base baidu jdcloud jdcloud-older alibaba tencent pillow schemathesis seaweedfs postgres patroni
+# Runs a command beside PostgreSQL servers of its own: the newest version, and the oldest that is supported, as Debian has it, without and with
+# TLS. The newest is built without TLS.
+WITH_POSTGRES = $(PYTHON) tools/with_postgres.py conformance/.packages/postgres,conformance/.packages/postgres-15,conformance/.packages/postgres-15+tls
+HAPROXY = conformance/.packages/haproxy/haproxy.deb conformance/.packages/seaweedfs.installed
+PATRONI = conformance/.packages/patroni.installed conformance/.packages/etcd/etcd.deb $(POSTGRES)
+POSTGRES = conformance/.packages/postgres.installed conformance/.packages/postgres-15/postgresql.deb
 DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help tools setup build console console-test screenshots run engine nextest test alerts image-tools image deploy-lint soak conformance pictures torture torture-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
+.PHONY: help tools setup build console console-test screenshots run engine nextest test alerts image-tools image deploy-lint soak conformance pictures torture torture-short cluster cluster-test cluster-test-short cargo-fuzz fuzz lint-tools lint openapi settings-table fmt demo bench bench-10m bench-statistics bench-dialects bench-import clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -19,6 +25,10 @@ tools:
 	@command -v cc >/dev/null || (apt-get update && apt-get install -y --no-install-recommends build-essential)
 	@# For the vector code of libjpeg-turbo on x86-64.
 	@command -v nasm >/dev/null || (apt-get update && apt-get install -y --no-install-recommends nasm)
+	@# For the network of the nodes in the tests.
+	@command -v ip >/dev/null || (apt-get update && apt-get install -y --no-install-recommends iproute2)
+	@# For the certificate of a server in the tests.
+	@command -v openssl >/dev/null || (apt-get update && apt-get install -y --no-install-recommends openssl)
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || (apt-get update && apt-get install -y --no-install-recommends python3-pip)
 
 setup: tools ## Fetch models, runtime library and sample pictures, verified
@@ -63,12 +73,14 @@ engine: setup build ## Simulate a vendor's engine on 127.0.0.1:39081 (see docs/e
 nextest:
 	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest --version $(NEXTEST_VERSION)
 
-test: setup console nextest ## Run every test
-	$(CARGO) nextest run --workspace --locked --no-fail-fast
+test: setup console nextest $(POSTGRES) conformance/.packages/seaweedfs.installed ## Run every test
+	$(WITH_POSTGRES) $(PYTHON) tools/s3.py $(CARGO) nextest run --workspace --locked --no-fail-fast
+	AICP_TESTS_ON=postgres $(WITH_POSTGRES) $(CARGO) nextest run --profile postgres --package aicp-server --locked --no-fail-fast
 	@$(MAKE) --no-print-directory console-test
 	@$(MAKE) --no-print-directory alerts
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory torture-short
+	@$(MAKE) --no-print-directory cluster-test-short
 
 PROMTOOL := conformance/.packages/prometheus/usr/bin/promtool
 
@@ -79,6 +91,29 @@ $(PROMTOOL):
 
 DOWNLOAD := apt-get -qq -o APT::Sandbox::User=root download prometheus
 
+conformance/.packages/postgres-15/postgresql.deb:
+	rm -rf $(@D) && mkdir -p $(@D)
+	cd $(@D) && { $(DOWNLOAD_POSTGRES) || { apt-get update -qq && $(DOWNLOAD_POSTGRES); } }
+	cd $(@D) && for package in *_*.deb; do dpkg -x $$package . && rm $$package || exit 1; done
+	touch $@
+
+# Unpacked, not installed: an installation would start a service.
+DOWNLOAD_POSTGRES := apt-get -qq -o APT::Sandbox::User=root download postgresql-15 postgresql-client-15 libpq5
+
+conformance/.packages/haproxy/haproxy.deb:
+	rm -rf $(@D) && mkdir -p $(@D)
+	cd $(@D) && { $(DOWNLOAD_HAPROXY) || { apt-get update -qq && $(DOWNLOAD_HAPROXY); } }
+	cd $(@D) && for package in *_*.deb; do dpkg -x $$package . && rm $$package || exit 1; done
+	touch $@
+
+conformance/.packages/etcd/etcd.deb:
+	rm -rf $(@D) && mkdir -p $(@D)
+	cd $(@D) && { $(DOWNLOAD_ETCD) || { apt-get update -qq && $(DOWNLOAD_ETCD); } } && dpkg -x etcd-server_*.deb .
+	touch $@
+
+DOWNLOAD_ETCD := apt-get -qq -o APT::Sandbox::User=root download etcd-server
+DOWNLOAD_HAPROXY := apt-get -qq -o APT::Sandbox::User=root download haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1
+
 alerts: setup $(PROMTOOL) ## Check that each alert fires for its fault, in the rules and on a live server; needs root
 	$(PROMTOOL) check rules deploy/prometheus/alerts.yml
 	$(PROMTOOL) test rules deploy/prometheus/alerts.test.yml
@@ -86,8 +121,11 @@ alerts: setup $(PROMTOOL) ## Check that each alert fires for its fault, in the r
 	$(CARGO) build --workspace --bins --tests --locked
 	$(PYTHON) deploy/prometheus/live.py $(DEBUG)/aicp $(DEBUG)/aicp-engine-simulator $(dir $(PROMTOOL))prometheus
 
-conformance: setup $(SDK_SETS:%=conformance/.packages/%.installed) conformance/node_modules/installed pictures ## Drive a server with the vendors' official SDKs, compare decoded pictures
+conformance: setup $(POSTGRES) $(HAPROXY) $(SDK_SETS:%=conformance/.packages/%.installed) conformance/node_modules/installed pictures ## Drive a server with the vendors' official SDKs, compare decoded pictures
 	$(PYTHON) conformance/run.py $(DEBUG)/aicp
+	$(WITH_POSTGRES) $(PYTHON) conformance/run.py $(DEBUG)/aicp
+	@# Three nodes with pictures in S3, each call to the next one.
+	AICP_TEST_NODES=3 $(WITH_POSTGRES) $(PYTHON) conformance/run.py $(DEBUG)/aicp
 	PYTHONPATH=conformance/.packages/schemathesis:conformance/.packages/base $(PYTHON) conformance/api.py $(DEBUG)/aicp
 	PYTHONPATH=conformance/.packages/base $(PYTHON) conformance/examples.py $(DEBUG)/aicp
 	$(PYTHON) conformance/backup_s3.py $(DEBUG)/aicp
@@ -125,6 +163,17 @@ torture-short: setup conformance/.packages/pillow.installed ## The same for thre
 	$(CARGO) build --workspace --bins --tests --locked
 	$(TORTURE) $(DEBUG)/aicp --short
 
+cluster: setup build $(PATRONI) $(HAPROXY) ## Start three nodes, a proxy, PostgreSQL with two standbys and an S3 server on loopback
+	$(PYTHON) tools/cluster.py $(or $(CARGO_TARGET_DIR),target)/release/aicp
+
+cluster-test: setup build $(PATRONI) $(HAPROXY) ## Kill, stop and cut off a cluster for 15 minutes, and check what its clients were told; needs root
+	$(PYTHON) tools/cluster_test.py $(or $(CARGO_TARGET_DIR),target)/release/aicp 900
+
+cluster-test-short: setup $(PATRONI) $(HAPROXY) ## The same for a minute, with the tests' own binaries; needs root
+	$(CARGO) build --workspace --bins --tests --locked
+	$(PYTHON) tools/history_test.py
+	$(PYTHON) tools/cluster_test.py $(DEBUG)/aicp 60
+
 # Images are kept apart from those of other tools. vfs and chroot need nothing of the kernel but root.
 IMAGES := $(abspath $(or $(CARGO_TARGET_DIR),target))/image
 BUILDAH := buildah --storage-driver vfs --root $(IMAGES)/storage --runroot $(IMAGES)/run
@@ -161,7 +210,10 @@ lint-tools:
 deploy-lint: conformance/.packages/deploy.installed
 	conformance/.packages/deploy/bin/hadolint deploy/docker/Dockerfile
 	PYTHONPATH=conformance/.packages/deploy:conformance/.packages/base $(PYTHON) -m check_jsonschema --quiet \
-		--builtin-schema vendor.compose-spec deploy/compose/compose.yml
+		--builtin-schema vendor.compose-spec deploy/compose/compose.yml deploy/compose/cluster.yml
+	@# The oldest version that the files are for, and the newest that the tool knows.
+	PYTHONPATH=conformance/.packages/deploy $(PYTHON) -m kubernetes_validate --quiet --strict \
+		--kubernetes-version 1.30 --kubernetes-version 1.37 deploy/kubernetes/single.yaml deploy/kubernetes/cluster.yaml
 
 lint: tools lint-tools deploy-lint console ## Check format, lints, the architecture, and licences and use of the dependencies
 	$(PYTHON) tools/architecture.py
@@ -218,13 +270,13 @@ bench: setup bench/.packages/installed bench/compare/node_modules/installed ## M
 	for people in 1000 10000 100000; do \
 		$(AICP) bench gallery --people $$people --probes 2000 --json >bench/results/gallery-$$people.json || exit 1; \
 	done
-	$(AICP) bench gallery --people 1000000 --probes 10000 --json >bench/results/gallery-1000000.json
+	$(AICP) bench gallery --people 1000000 --probes 10000 --libraries 10000 --json >bench/results/gallery-1000000.json
 	$(AICP) bench service --people 1000000 --clients 1,2,8,64 --json >bench/results/service.json
 	$(COMPARE)/vision.py --aicp $(AICP) --out bench/results/compare-vision.json
 	$(COMPARE)/gallery.py --aicp $(AICP) --out bench/results/compare-gallery.json
 	$(PYTHON) bench/report.py bench/results
 
-bench-10m: setup ## Measure a library of 10,000,000 people (20 GB of memory, 10 minutes)
+bench-10m: setup ## Measure a library of 10,000,000 people (3 GB of memory, 2 minutes)
 	$(CARGO) build --release --locked -p aicp-server
 	$(AICP) bench gallery --people 10000000 --probes 200 --json >bench/results/gallery-10000000.json
 	$(PYTHON) bench/report.py bench/results

@@ -24,6 +24,9 @@ import threading
 import urllib.request
 from typing import NamedTuple
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+
+from cluster import Cluster
 from operations import OPERATIONS
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -92,7 +95,11 @@ KEYS = {
 
 
 class Server:
-    """`aicp serve` on two free ports, one plain and one for TLS, with a temporary data folder."""
+    """`aicp serve` on two free ports, one plain and one for TLS, with a temporary data folder.
+
+    Below tools/with_postgres.py, its database is that of the PostgreSQL server. With AICP_TEST_NODES it is so many nodes with pictures in S3, behind
+    a proxy that gives each call to the next one.
+    """
 
     # Further settings, as environment variables.
     SETTINGS: dict[str, str] = {}
@@ -112,6 +119,18 @@ class Server:
             **self.SETTINGS,
         }
         self.roots, self.other_roots = (self.certificate(binary, name) for name in ("own", "other"))
+        self.cluster = None
+        if nodes := int(os.environ.get("AICP_TEST_NODES", 0)):
+            folder = pathlib.Path(self.folder.name)
+            database = os.environ["AICP_TEST_POSTGRES"].split()[0]
+            own = {name: value for name, value in environment.items() if name.startswith("AICP_")}
+            # Links to pictures lead to the S3 server.
+            own["AICP_OBJECTS__LINK_SECONDS"] = "60"
+            self.cluster = Cluster(binary, folder, database, nodes, own, is_secure=True)
+            self.cluster.spread(folder, self.roots)
+            return
+        if postgres := os.environ.get("AICP_TEST_POSTGRES"):
+            environment |= {"AICP_DATABASE__URL": postgres.split()[0], "AICP_SECRET_KEY": "5a" * 32}
         command = [binary, "serve", "--data-dir", f"{self.folder.name}/data"]
         command += ["--listen", "127.0.0.1:0=auto+plain", "--listen", "127.0.0.1:0"]
         command += ["--tls-cert", self.roots, "--tls-key", self.roots.replace(".crt", ".key")]
@@ -120,6 +139,10 @@ class Server:
         )
 
     def __enter__(self) -> "Server":
+        if self.cluster:
+            proxy, self.log = self.cluster.proxy, []
+            self.base, self.secure_base = f"http://127.0.0.1:{proxy.port}", f"https://127.0.0.1:{proxy.secure_port}"
+            return self
         self.base, self.secure_base = f"http://{self.address()}", f"https://{self.address()}"
         # An unread pipe would fill up and block the server.
         self.log: collections.deque[str] = collections.deque(maxlen=100)
@@ -170,6 +193,11 @@ class Server:
         return {"base": base, "app_id": app_id, "token": token, "keys": keys, "admin_token": ADMIN_TOKEN}
 
     def __exit__(self, *_) -> None:
+        if self.cluster:
+            self.log = self.cluster.logs()
+            self.cluster.stop()
+            self.folder.cleanup()
+            return
         self.process.terminate()
         self.process.wait(timeout=SECONDS)
         self.reader.join()

@@ -94,7 +94,8 @@ class Ways:
         head, rest = path.split(name)
         signature, *tail = rest.split("&", 1)
         after = f"&{tail[0]}" if tail else ""
-        other = "A" if signature[5] != "A" else "B"
+        # Digits of either case are equal.
+        other = "A" if signature[5] not in "aA" else "B"
         wrong = [
             "",
             "x",

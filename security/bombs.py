@@ -149,7 +149,7 @@ EXIFS = {
     "an orientation of 65,535": exif([entry(0x112, 3, 1, 65535)]),
     "60 KB of headers": b"II*\0MM\0*" * 7500,
 }
-# The name of the namespace, by which decoders know the segment; nothing is fetched from it.
+# The bytes by which the XMP standard tells its segment: a name, no address. Nothing is fetched from it.
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 

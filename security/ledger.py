@@ -48,6 +48,8 @@ class Ledger:
         self.surprises: list[str] = []
         self.done = collections.Counter()
         self.refused = collections.Counter()
+        # What was last told of a refused write, by key.
+        self.told: dict[tuple, str] = {}
         self.in_doubt = self.found_done = self.denied = 0
         # Set while refusals are legitimate, as on a full disk.
         self.is_lenient = False
@@ -67,6 +69,7 @@ class Ledger:
         else:
             self.refused[what] += 1
             self.denied += not is_bad
+            self.told |= dict.fromkeys(changes, f"{what}: {told.said}")
         if told.is_done == is_bad and not (self.is_lenient and not told.is_done):
             self.surprises.append(f"{what} {'was done' if told.is_done else 'was refused'}: {told.said} {changes}")
         return told.is_done
@@ -95,6 +98,6 @@ class Ledger:
             wanted, found = self.state.get(key), observed.get(key)
             if wanted != found:
                 told = "was lost" if found is None else "should not be there" if wanted is None else "is another"
-                misses.append(f"{key} {told}: {found!r} instead of {wanted!r}"[:600])
+                misses.append(f"{key} {told}: {found!r} instead of {wanted!r}; last refusal: {self.told.get(key)}"[:600])
         self.state = dict(observed)
         return misses
