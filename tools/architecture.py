@@ -21,9 +21,11 @@ DEPENDENCIES = {
     "fetch": {"settings", "trust"},
     "gallery": {"types"},
     "blobs": set(),
-    "backup": {"settings", "trust"},
+    "s3": {"blobs", "trust"},
+    "backup": {"settings", "trust", "s3"},
     "store": {"types", "blobs", "traces"},
     "store-sqlite": {"types", "blobs", "store"},
+    "store-postgres": {"types", "blobs", "store", "trust"},
     "store-tests": {"types", "blobs", "store"},
     "index": {"types", "gallery", "traces"},
     "engines": {"types", "settings", "traces", "trust", "vision"},
@@ -34,14 +36,14 @@ DEPENDENCIES = {
     "api": {"types", "settings", "traces", "platform", "requests", "dialects"},
     "measure": {"types", "gallery", "store", "store-sqlite", "vision"},
     "server": {
-        "types", "settings", "api", "backends", "backup", "blobs", "dialects", "engines", "measure", "platform", "requests", "store",
-        "store-sqlite", "traces", "trust", "vision",
+        "types", "settings", "api", "backends", "backup", "blobs", "dialects", "engines", "measure", "platform", "requests", "s3", "store",
+        "store-postgres", "store-sqlite", "traces", "trust", "vision",
     },
 }
 # Crates that know no interface: neither its vendor nor its words.
 CORE = [
-    "types", "settings", "traces", "trust", "vision", "fetch", "gallery", "index", "blobs", "backup", "store", "store-sqlite", "store-tests",
-    "engines", "backends", "platform",
+    "types", "settings", "traces", "trust", "vision", "fetch", "gallery", "index", "blobs", "s3", "backup", "store",
+    "store-postgres", "store-sqlite", "store-tests", "engines", "backends", "platform",
 ]
 VENDORS = re.compile(r"tencent|jdcloud|jd cloud|linkvisual|baidu|alibaba|aliyun", re.IGNORECASE)
 WIRE_WORDS = re.compile(r"\b(db_name|person_db_lib|id_iccid|cust_id|operate_type|engine_url|db_desc|ext_user_id)\b")
