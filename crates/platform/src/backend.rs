@@ -6,13 +6,14 @@ mod remote;
 use std::collections::HashSet;
 
 use aicp_backends::{Assessment, Candidate, FaceCandidates, LibraryRef, Photo, SeenFace, Similarity};
-use aicp_store::{Act, NewLibrary, NewPerson};
+use aicp_store::{Act, NewPerson};
 use aicp_types::{LibraryId, PersonId};
 use async_trait::async_trait;
 
 pub(crate) use local::Local;
 pub(crate) use remote::Remote;
 
+use crate::libraries::LibraryToCreate;
 use crate::{Error, Examination, ExaminedFace, Face, FacePredicate, Library, Person, PersonChanges, Result};
 
 /// Makes the error of what a backend does not offer.
@@ -66,8 +67,8 @@ pub(crate) trait LibraryBackend: Send + Sync {
     ///
     /// # Errors
     /// [`Existing::Library`](crate::Existing::Library); [`Limit::Libraries`](crate::Limit::Libraries) if the app had more
-    /// than `at_most` with it.
-    async fn create_library(&self, new: NewLibrary, at_most: Option<u64>, act: Act) -> Result<Library>;
+    /// than its limit with it.
+    async fn create_library(&self, library: LibraryToCreate) -> Result<Library>;
 
     /// Deletes a library with its contents, and logs the act.
     ///
@@ -83,6 +84,19 @@ pub(crate) trait LibraryBackend: Send + Sync {
     async fn enrol(
         &self,
         library_id: LibraryId,
+        person: NewPerson,
+        at_most: Option<u64>,
+        photo: Photo,
+    ) -> Result<(Person, AddedFace)>;
+
+    /// Creates a library and enrols its first person. Both or neither, unless the library is a vendor's: it stays if the
+    /// vendor's engine refuses the picture.
+    ///
+    /// # Errors
+    /// As [`LibraryBackend::create_library`] and [`LibraryBackend::enrol`].
+    async fn enrol_into_new(
+        &self,
+        library: LibraryToCreate,
         person: NewPerson,
         at_most: Option<u64>,
         photo: Photo,

@@ -12,10 +12,21 @@ pub(crate) use cache::LibraryCache;
 use cache::MAX_CACHED_LIBRARIES;
 
 use crate::audit::state;
+use crate::backend::LibraryBackend;
 use crate::caller::Caller;
 use crate::error::{or_existing, or_missing};
 use crate::random::random_hex32;
 use crate::{BadInput, Error, Existing, Library, Limit, Missing, Platform, Result};
+
+/// A library to create.
+#[derive(Debug)]
+pub(crate) struct LibraryToCreate {
+    pub new: NewLibrary,
+    /// Limit of libraries of the app, including this one; `None`: unlimited.
+    pub at_most: Option<u64>,
+    /// The act that the audit log tells; the creation adds its target and the state.
+    pub act: Act,
+}
 
 impl Platform {
     /// Creates a library. `external_id` is the app's own id for it; `engine` names the engine of its biometrics, by
@@ -48,6 +59,23 @@ impl Platform {
         engine: Option<&str>,
         at_most: Option<u64>,
     ) -> Result<Library> {
+        let (backend, library) = self.library_to_create(caller, external_id, name, description, engine, at_most)?;
+        backend.create_library(library).await
+    }
+
+    /// Checks what [`Platform::create_library_within`] checks before it writes.
+    ///
+    /// # Errors
+    /// [`BadInput::LibraryId`]; [`Missing::Engine`].
+    pub(crate) fn library_to_create(
+        &self,
+        caller: &Caller,
+        external_id: &str,
+        name: &str,
+        description: Option<&str>,
+        engine: Option<&str>,
+        at_most: Option<u64>,
+    ) -> Result<(&dyn LibraryBackend, LibraryToCreate)> {
         require_library_id(external_id)?;
         let backends = &self.inner.backends;
         let backend = engine.map_or(Ok(backends.default()), |name| backends.named(name))?;
@@ -67,7 +95,7 @@ impl Platform {
             hidden: false,
         };
         let act = caller.act(new.created_at, "library.create", "");
-        backend.create_library(new, at_most, act).await
+        Ok((backend, LibraryToCreate { new, at_most, act }))
     }
 
     /// Deletes a library named by its external id or, if no library has that, by its engine key.
@@ -232,7 +260,8 @@ pub(crate) async fn insert_library(tx: &mut Tx, mut new: NewLibrary, at_most: Op
 ///
 /// # Errors
 /// As [`insert_library`].
-pub(crate) async fn create_library(tx: &mut Tx, new: NewLibrary, at_most: Option<u64>, act: Act) -> Result<Library> {
+pub(crate) async fn create_library(tx: &mut Tx, library: LibraryToCreate) -> Result<Library> {
+    let LibraryToCreate { new, at_most, act } = library;
     let library = insert_library(tx, new, at_most).await?;
     let (target, after) = (library_target(&library), state(&AuditedLibrary::of(&library)));
     tx.append_act(Act { target, after, ..act }).await?;

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aicp_backends::{EnrolledFace, RemoteEngine, Write};
-use aicp_store::{Act, NewLibrary, NewPerson, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Store};
+use aicp_store::{Act, NewPerson, OutboxAction, OutboxCount, OutboxFilter, OutboxRow, Page, Store};
 use aicp_types::{FaceId, LibraryId, OutboxId, UnixMillis};
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
@@ -29,6 +29,7 @@ use attempts::{Maker, Outcome};
 use rules::{DropRequest, NewWrite};
 
 use crate::background::run_detached;
+use crate::libraries::LibraryToCreate;
 use crate::live_settings::LiveSettings;
 use crate::locks::{Held, Locks};
 use crate::shared::Shared;
@@ -312,9 +313,7 @@ impl Outbox {
     pub async fn create_library(
         self: &Arc<Self>,
         engine: Arc<dyn RemoteEngine>,
-        new: NewLibrary,
-        at_most: Option<u64>,
-        act: Act,
+        library: LibraryToCreate,
     ) -> Result<Library> {
         let outbox = Arc::clone(self);
         run_detached(async move {
@@ -322,7 +321,7 @@ impl Outbox {
             let row_id = row.id;
             // No lock needed before the row exists: nobody else knows the library.
             let store = &outbox.shared.store;
-            let created = store.write(move |tx| Box::pin(transactions::create_library(tx, new, at_most, act, row)));
+            let created = store.write(move |tx| Box::pin(transactions::create_library(tx, library, row)));
             let library = created.await?;
             match outbox.lock_library(library.id).await {
                 Ok(_lock) => outbox.first_attempt(row_id, library.id).await?,

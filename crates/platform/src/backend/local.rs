@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use aicp_backends::{Assessment, Builtin, Candidate, EnrolledFace, FaceCandidates, LibraryRef, Photo, SeenFace};
-use aicp_store::{Act, CopiedFace, NewLibrary, NewPerson};
+use aicp_store::{Act, CopiedFace, NewPerson};
 use aicp_types::{LibraryId, PersonId};
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{AddedFace, FaceCheck, LibraryBackend, Scale};
 use crate::error::or_missing;
-use crate::libraries::{create_library, log_deletion};
+use crate::libraries::{LibraryToCreate, create_library, log_deletion};
 use crate::people::transactions;
 use crate::shared::Shared;
 use crate::{BUILTIN, ExaminedFace, Face, Library, Missing, Person, PersonChanges, Result, Similarity};
@@ -55,8 +55,8 @@ impl LibraryBackend for Local {
         Scale::Ours { faces: self.builtin.faces(libraries) }
     }
 
-    async fn create_library(&self, new: NewLibrary, at_most: Option<u64>, act: Act) -> Result<Library> {
-        self.shared.store.write(move |tx| Box::pin(create_library(tx, new, at_most, act))).await
+    async fn create_library(&self, library: LibraryToCreate) -> Result<Library> {
+        self.shared.store.write(move |tx| Box::pin(create_library(tx, library))).await
     }
 
     async fn delete_library(&self, library_id: LibraryId, act: Act) -> Result<()> {
@@ -80,6 +80,27 @@ impl LibraryBackend for Local {
         let picture = photo.bytes.clone();
         let template = self.builtin.enrol(photo).await?;
         self.store_person(library_id, person, at_most, template, picture).await
+    }
+
+    async fn enrol_into_new(
+        &self,
+        library: LibraryToCreate,
+        person: NewPerson,
+        at_most: Option<u64>,
+        photo: Photo,
+    ) -> Result<(Person, AddedFace)> {
+        let picture = photo.bytes.clone();
+        let added = self.builtin.enrol(photo).await?;
+        let rotation = rotation_of(&added);
+        let face = self.shared.new_face(added);
+        let enrolled = self.shared.store.write_with_picture(picture, move |tx, picture| {
+            Box::pin(async move {
+                let library = create_library(tx, library).await?;
+                transactions::enrol(tx, library.id, person, at_most, face, picture).await
+            })
+        });
+        let (person, face) = enrolled.await?;
+        Ok((person, AddedFace { face, rotation }))
     }
 
     async fn enrol_checked(

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use aicp_backends::{
     Assessment, Builtin, Candidate, CandidateKey, FaceCandidates, LibraryRef, Photo, RemoteEngine, SeenFace,
 };
-use aicp_store::{Act, NewLibrary, NewPerson, picture_key};
+use aicp_store::{Act, NewPerson, picture_key};
 use aicp_types::{LibraryId, PersonId};
 use async_trait::async_trait;
 
 use super::{AddedFace, FaceCheck, LibraryBackend, Scale, not_offered};
 use crate::error::or_missing;
+use crate::libraries::LibraryToCreate;
 use crate::outbox::Outbox;
 use crate::people::transactions;
 use crate::user_ids::people_known_as;
@@ -55,8 +56,8 @@ impl LibraryBackend for Remote {
         Scale::Vendor { threshold: self.engine.threshold() }
     }
 
-    async fn create_library(&self, new: NewLibrary, at_most: Option<u64>, act: Act) -> Result<Library> {
-        self.outbox.create_library(self.engine.clone(), new, at_most, act).await
+    async fn create_library(&self, library: LibraryToCreate) -> Result<Library> {
+        self.outbox.create_library(self.engine.clone(), library).await
     }
 
     async fn delete_library(&self, library_id: LibraryId, act: Act) -> Result<()> {
@@ -72,6 +73,17 @@ impl LibraryBackend for Remote {
     ) -> Result<(Person, AddedFace)> {
         let (person, face) = self.outbox.enrol(self.engine.clone(), library_id, person, at_most, photo.bytes).await?;
         Ok((person, AddedFace { face, rotation: 0.0 }))
+    }
+
+    async fn enrol_into_new(
+        &self,
+        library: LibraryToCreate,
+        person: NewPerson,
+        at_most: Option<u64>,
+        photo: Photo,
+    ) -> Result<(Person, AddedFace)> {
+        let library = self.create_library(library).await?;
+        self.enrol(library.id, person, at_most, photo).await
     }
 
     async fn enrol_checked(

@@ -78,7 +78,8 @@ impl Fixture {
 
     async fn enqueue_library(&self, external_id: &str, row: NewWrite) -> Result<Library> {
         let (new, act) = (new_library(external_id), Caller::local(APP).act(row.created_at, "library.create", ""));
-        self.store.write(move |tx| Box::pin(transactions::create_library(tx, new, None, act, row))).await
+        let library = LibraryToCreate { new, at_most: None, act };
+        self.store.write(move |tx| Box::pin(transactions::create_library(tx, library, row))).await
     }
 
     async fn enqueue_library_removal(&self, library: LibraryId, row: NewWrite) -> Result<Option<OutboxId>> {

@@ -1,14 +1,12 @@
 //! Changes together with the outbox rows that belong to them, each in one transaction.
 
-use aicp_store::{
-    Act, Face, Library, NewFace, NewLibrary, NewPerson, OutboxAction, OutboxRow, Person, PictureName, Solution, Tx,
-};
+use aicp_store::{Act, Face, Library, NewFace, NewPerson, OutboxAction, OutboxRow, Person, PictureName, Solution, Tx};
 use aicp_types::{FaceId, LibraryId, OutboxId, PersonId, UnixMillis};
 
 use super::rules::{self, Fate, NewWrite, Subject, Undo};
 use crate::audit::state;
 use crate::error::or_missing;
-use crate::libraries;
+use crate::libraries::{self, LibraryToCreate};
 use crate::people::transactions::{change, insert_person};
 use crate::{Error, Existing, Internal, Missing, PersonChanges, Result};
 
@@ -16,14 +14,8 @@ use crate::{Error, Existing, Internal, Missing, PersonChanges, Result};
 pub(super) type IdGenerator = Box<dyn FnMut() -> OutboxId + Send>;
 
 /// Inserts a library, and the write that creates it at its engine.
-pub(super) async fn create_library(
-    tx: &mut Tx,
-    new: NewLibrary,
-    at_most: Option<u64>,
-    act: Act,
-    write: NewWrite,
-) -> Result<Library> {
-    let library = libraries::create_library(tx, new, at_most, act).await?;
+pub(super) async fn create_library(tx: &mut Tx, library: LibraryToCreate, write: NewWrite) -> Result<Library> {
+    let library = libraries::create_library(tx, library).await?;
     tx.insert_outbox(rules::row_of(write, OutboxAction::CreateLibrary, &library, Subject::default())).await?;
     Ok(library)
 }

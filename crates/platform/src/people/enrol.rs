@@ -115,6 +115,13 @@ impl Enrolled {
     }
 }
 
+/// The library of an enrolment.
+enum EnrolInto {
+    Known(Library),
+    /// One that the enrolment creates, by its external id.
+    New(String),
+}
+
 impl Platform {
     /// Enrols the largest face of a picture. On return the face is durable and can be found; if the library's engine is
     /// unreachable, once it is back.
@@ -135,7 +142,16 @@ impl Platform {
     async fn enrol_attached(&self, caller: &Caller, enrolment: Enrolment) -> Result<Enrolled> {
         let Enrolment { library, person, picture, options } = enrolment;
         self.pass_gates(caller, options.gates, &picture).await?;
-        let library = self.library_to_enrol_into(caller, library, &picture, &options).await?;
+        let library = match self.library_to_enrol_into(caller, library, &picture, &options).await? {
+            EnrolInto::Known(library) => library,
+            EnrolInto::New(id) => {
+                match self.enrol_into_new(caller, &id, person.clone(), &options, picture.clone()).await {
+                    // Another call created it meanwhile.
+                    Err(Error::Exists(Existing::Library)) => self.library(caller, &id).await?,
+                    enrolled => return enrolled,
+                }
+            }
+        };
         let Some(user_id) = person.user_id.clone() else {
             return self.enrol_new(caller, &library, person, &options, picture).await;
         };
@@ -239,6 +255,21 @@ impl Platform {
         Ok(Enrolled::of_new(person, added))
     }
 
+    async fn enrol_into_new(
+        &self,
+        caller: &Caller,
+        library: &str,
+        person: PersonData,
+        options: &EnrolOptions,
+        picture: Bytes,
+    ) -> Result<Enrolled> {
+        let (backend, library) = self.library_to_create(caller, library, library, None, None, None)?;
+        let new = self.inner.shared.new_person(person)?;
+        let photo = self.photo(caller, picture);
+        let (person, added) = backend.enrol_into_new(library, new, options.max_people, photo).await?;
+        Ok(Enrolled::of_new(person, added))
+    }
+
     async fn enrol_known(
         &self,
         caller: &Caller,
@@ -307,27 +338,27 @@ impl Platform {
     }
 
     /// Returns the library of an enrolment. If the library does not exist, the picture is checked first: a bad picture
-    /// is reported in preference to an unknown library and leaves no empty library behind.
+    /// is reported in preference to an unknown library.
     async fn library_to_enrol_into(
         &self,
         caller: &Caller,
         library: LibraryKey,
         picture: &Bytes,
         options: &EnrolOptions,
-    ) -> Result<Library> {
+    ) -> Result<EnrolInto> {
         let id = match library {
-            LibraryKey::Row(library) => return Ok(library),
+            LibraryKey::Row(library) => return Ok(EnrolInto::Known(library)),
             LibraryKey::Id(id) => id,
         };
         if options.missing_person == MissingPerson::Refuse {
             // The person can't be in a library that does not exist, whatever the picture shows.
-            return self.library(caller, &id).await;
+            return self.library(caller, &id).await.map(EnrolInto::Known);
         }
         match self.library_for(caller, &id, picture).await {
             Err(Error::Missing(Missing::Library)) if options.missing_library == MissingLibrary::Create => {
-                self.open_library(caller, &id).await
+                Ok(EnrolInto::New(id))
             }
-            found => found,
+            found => found.map(EnrolInto::Known),
         }
     }
 }

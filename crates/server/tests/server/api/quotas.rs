@@ -125,10 +125,12 @@ fn libraries_and_people_are_limited_whatever_adds_them() {
     let (first, second) = (app.library("first"), app.library("second"));
     set(&server, "shop", &json!({"maxLibraries": 2, "maxPeople": 2}));
     assert_problem(&app.json("POST", "/libraries", &json!({"name": "third"})), 409, "tooManyLibraries");
-    // Section 3 creates the library of an enrolment.
+    // Section 9 creates the library of an enrolment.
     let manual = server.anonymous(0).with_token(&token);
-    let enrolment = json!({"groupId": "third", "image": base64(&obama()), "name": "x"});
-    assert!(!manual.post("/aicp/face/add", &enrolment).text().contains("\"flag\":true"));
+    let enrolment = json!({"group_id": "third", "user_id": "x", "image": base64(&obama()), "image_type": "BASE64"});
+    let enrol_into_third =
+        || manual.post("/rest/2.0/face/v3/faceset/user/add", &enrolment).json()["error_code"].clone();
+    assert_ne!(enrol_into_third(), 0);
 
     let enrol = |library: &str, picture: &[u8]| {
         app.form("POST", &format!("/libraries/{library}/people"), &[], &[("file", picture)])
@@ -151,6 +153,14 @@ fn libraries_and_people_are_limited_whatever_adds_them() {
     // Other apps have room of their own.
     let other = admin.library("of the administrator");
     admin.person(&other, &[], &obama());
+
+    // A library and its first person are one write.
+    set(&server, "shop", &json!({"maxPeople": 2}));
+    assert_ne!(enrol_into_third(), 0);
+    assert_eq!(app.get("/apps/shop/quota").json()["used"]["libraries"], 2);
+    set(&server, "shop", &json!({"maxPeople": 3}));
+    assert_eq!(enrol_into_third(), 0);
+    assert_eq!(app.get("/apps/shop/quota").json()["used"]["libraries"], 3);
 }
 
 #[test]
