@@ -40,7 +40,12 @@ export async function startBrowser(picture) {
     stop: async () => {
       // A page that is still open is that of a test that failed.
       const left = browser.contexts().flatMap((context) => context.pages());
-      for (const [index, page] of left.entries()) await shoot(page, `failed-${index + 1}`).catch(() => {});
+      for (const [index, page] of left.entries()) {
+        await shoot(page, `failed-${index + 1}`).catch(() => {});
+        // For a machine whose pictures nobody can look at.
+        const text = await page.evaluate(() => document.body.innerText.slice(0, 3000)).catch(() => "nothing");
+        console.error(`A page that was left open shows at ${page.url()}:\n${text}`);
+      }
       await browser.close();
       await rm(folder, { recursive: true, force: true });
     },
