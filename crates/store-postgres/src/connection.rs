@@ -8,6 +8,7 @@ use aicp_store::sql::{Connection, DatabaseError, Kind, QueryResult, Result, Row,
 use deadpool_postgres::Object;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryStreamExt};
+use tokio::sync::watch;
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 
@@ -17,29 +18,60 @@ use crate::value::{Column, Parameter};
 /// Time that a statement may take, beside that of the database's own limit: the network may have lost the answer.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(35);
 
+/// Maximum number of prepared statements of a connection. Texts with lists have many forms.
+const MAX_PREPARED: usize = 256;
+/// Wait for the answer to a statement after the lease of the node was lost: the server may hang.
+const AFTER_LOSS: Duration = Duration::from_secs(15);
+/// Wait for the end of a read transaction.
+const ROLLBACK: Duration = Duration::from_secs(5);
+
 /// A connection of the pool.
 pub(crate) struct Pooled {
     /// `None` once the connection failed.
     connection: Option<Object>,
     /// Wait for the answer to a statement.
-    pub limit: Duration,
+    limit: Duration,
+    /// The lease under which statements are run, if they are.
+    lease: Option<Lease>,
+}
+
+/// A lease of the node, by the number of those that it has lost.
+#[derive(Clone)]
+pub(crate) struct Lease {
+    losses: watch::Receiver<u64>,
+    number: u64,
+}
+
+impl Lease {
+    pub fn now(losses: watch::Receiver<u64>) -> Self {
+        let number = *losses.borrow();
+        Self { losses, number }
+    }
 }
 
 impl Pooled {
     pub fn new(connection: Object) -> Self {
-        Self { connection: Some(connection), limit: STATEMENT_TIMEOUT }
+        if connection.statement_cache.size() > MAX_PREPARED {
+            connection.statement_cache.clear();
+        }
+        Self { connection: Some(connection), limit: STATEMENT_TIMEOUT, lease: None }
+    }
+
+    /// Sets how long the answer to a statement may take; once the lease is lost, no more than [`AFTER_LOSS`].
+    pub fn wait_for(&mut self, limit: Duration, lease: Lease) {
+        (self.limit, self.lease) = (limit, Some(lease));
     }
 
     /// Runs statements without parameters.
     pub async fn batch(&mut self, sql: &str) -> Result<()> {
         let connection = self.connection.as_ref().ok_or_else(lost)?;
-        let done = in_time(self.limit, connection.batch_execute(sql)).await;
+        let done = in_time_of(self.limit, self.lease.as_mut(), connection.batch_execute(sql)).await;
         self.keep_if_sound(done)
     }
 
     async fn run_now(&mut self, statement: Statement) -> Result<QueryResult> {
         let connection = self.connection.as_ref().ok_or_else(lost)?;
-        let done = in_time(self.limit, fetch(connection, statement)).await;
+        let done = in_time_of(self.limit, self.lease.as_mut(), fetch(connection, statement)).await;
         self.keep_if_sound(done)
     }
 
@@ -59,7 +91,7 @@ impl Pooled {
     /// Runs statements without parameters; returns the numbers of the last row.
     pub async fn numbers(&mut self, sql: &str) -> Result<Vec<i64>> {
         let connection = self.connection.as_ref().ok_or_else(lost)?;
-        let answers = in_time(self.limit, connection.simple_query(sql)).await;
+        let answers = in_time_of(self.limit, self.lease.as_mut(), connection.simple_query(sql)).await;
         let answers = self.keep_if_sound(answers)?;
         let last = answers.iter().rev().find_map(|answer| match answer {
             SimpleQueryMessage::Row(row) => Some(row),
@@ -116,7 +148,8 @@ impl Drop for Snapshot {
         let Some(connection) = self.0.connection.take() else { return };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move {
-                if connection.batch_execute("ROLLBACK").await.is_err() {
+                let ended = tokio::time::timeout(ROLLBACK, connection.batch_execute("ROLLBACK")).await;
+                if !matches!(ended, Ok(Ok(()))) {
                     drop(Object::take(connection));
                 }
             })),
@@ -140,11 +173,23 @@ pub(crate) async fn in_time<T, E: Into<Failure>>(
 ) -> Result<T, Failure> {
     match tokio::time::timeout(limit, answer).await {
         Ok(done) => done.map_err(Into::into),
-        Err(_) => Err(Failure {
-            error: DatabaseError::new(Kind::Unavailable, "the database did not answer in time"),
-            is_of_connection: true,
-        }),
+        Err(_) => Err(Failure::unanswered()),
     }
+}
+
+/// As [`in_time`], but soon after the lease is lost.
+async fn in_time_of<T, E: Into<Failure>>(
+    limit: Duration,
+    lease: Option<&mut Lease>,
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failure> {
+    let Some(Lease { losses, number }) = lease else { return in_time(limit, answer).await };
+    let mut answer = std::pin::pin!(in_time(limit, answer));
+    tokio::select! {
+        done = &mut answer => return done,
+        _ = losses.wait_for(|lost| lost != number) => {}
+    }
+    tokio::time::timeout(AFTER_LOSS, answer).await.unwrap_or_else(|_| Err(Failure::unanswered()))
 }
 
 async fn fetch(connection: &Object, statement: Statement) -> Result<QueryResult, Failure> {
@@ -175,6 +220,13 @@ async fn fetch(connection: &Object, statement: Statement) -> Result<QueryResult,
 
 fn lost() -> DatabaseError {
     DatabaseError::new(Kind::Unavailable, "the connection to the database was lost")
+}
+
+impl Failure {
+    fn unanswered() -> Self {
+        let error = DatabaseError::new(Kind::Unavailable, "the database did not answer in time");
+        Self { error, is_of_connection: true }
+    }
 }
 
 impl From<DatabaseError> for Failure {

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::Error;
 use crate::connection::Snapshot;
-use crate::nodes::{Membership, Tasks};
+use crate::nodes::{Membership, Pools, Tasks};
 use crate::pool::{Address, Pool};
 use crate::schema;
 use crate::templates::{self, Selection};
@@ -26,7 +26,7 @@ use crate::writer::Writing;
 pub struct Options {
     /// Where the database is.
     pub address: Address,
-    /// Maximum number of connections of this node, at least 2.
+    /// Maximum number of connections that read, at least 2. Three more write, follow the changes, and hold the lease.
     pub connections: usize,
     /// File of authorities whose certificates are trusted, beside the well-known ones.
     pub authorities: Option<PathBuf>,
@@ -47,13 +47,12 @@ pub struct Postgres {
     lock: Mutex<Option<File>>,
 }
 
-/// Connections that follow the changes.
-const FEED_CONNECTIONS: usize = 1;
+/// Connections of those who have a pool of their own, as they must not wait for callers: who writes, and who follows the changes.
+const OWN_CONNECTIONS: usize = 1;
 
 /// Returns a pool for the database; nothing is connected yet.
 pub(crate) fn connect(options: &Options) -> std::result::Result<Pool, Error> {
-    // One connection holds the lock and one writes, and jobs read beside it.
-    Pool::new(&options.address, options.connections.max(3), options.authorities.as_deref())
+    Pool::new(&options.address, options.connections.max(2), options.authorities.as_deref())
 }
 
 impl Postgres {
@@ -64,10 +63,11 @@ impl Postgres {
     pub async fn open(options: &Options) -> std::result::Result<Self, Error> {
         let pool = connect(options)?;
         schema::migrate(&mut pool.get().await.map_err(aicp_store::Error::from)?).await?;
-        let of_feed = Pool::new(&options.address, FEED_CONNECTIONS, options.authorities.as_deref())?;
+        let own = || Pool::new(&options.address, OWN_CONNECTIONS, options.authorities.as_deref());
+        let pools = Pools { all: pool.clone(), of_writer: own()?, of_feed: own()? };
         let told = Arc::clone(&options.told);
-        let (membership, tasks) = Membership::begin(pool.clone(), of_feed, told, options.waits_for_nodes).await?;
-        let writing = Writing { pool: pool.clone(), membership: Arc::clone(&membership), before: 0 };
+        let (membership, tasks) = Membership::begin(pools, told, options.waits_for_nodes).await?;
+        let writing = Writing { membership: Arc::clone(&membership), before: 0 };
         let writer = Writer::start(writing).map_err(Error::Threads)?;
         Ok(Self { pool, membership, tasks: Mutex::new(Some(tasks)), writer, lock: Mutex::default() })
     }

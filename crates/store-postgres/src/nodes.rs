@@ -24,6 +24,7 @@ use metrics::{counter, histogram};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::connection::Lease;
 use crate::pool::Pool;
 pub(crate) use feed::Feed;
 use followed::Followed;
@@ -51,6 +52,8 @@ const LOCK_PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::f
 /// This node among those of its database.
 pub(crate) struct Membership {
     pool: Pool,
+    /// The connection of the writer.
+    pub of_writer: Pool,
     number: Node,
     /// The lease. `None`: it was lost.
     live: Mutex<Option<Arc<Live>>>,
@@ -70,11 +73,19 @@ pub(crate) struct Membership {
     gives_up: AtomicBool,
     /// Wakes the session: there is something to report.
     report: Notify,
-    /// Called if another node has the number of this one.
+    /// Called if another node has the number of this one, or the database is an earlier one.
     told: Arc<dyn Fn() + Send + Sync>,
     /// Whether writes wait for the other nodes.
     waits: bool,
     flush: OnceLock<Flush>,
+}
+
+/// Connections of a node.
+pub(crate) struct Pools {
+    /// Those of all callers.
+    pub all: Pool,
+    pub of_writer: Pool,
+    pub of_feed: Pool,
 }
 
 /// The tasks of a node, until dropped.
@@ -87,24 +98,25 @@ impl Drop for Tasks {
 }
 
 impl Membership {
-    /// Takes a number. `of_feed`: connections for the feed alone, which must not wait for slow calls.
+    /// Takes a number.
     ///
     /// # Errors
     /// Errors of the database.
     pub async fn begin(
-        pool: Pool,
-        of_feed: Pool,
+        Pools { all: pool, of_writer, of_feed }: Pools,
         told: Arc<dyn Fn() + Send + Sync>,
         waits: bool,
     ) -> Result<(Arc<Self>, Tasks), crate::Error> {
         let (live, number, notices) = Live::first(&pool).await.map_err(Error::from)?;
-        let last = session::beside_heartbeats(&live, session::last_sequence(&pool)).await.map_err(Error::from)?;
+        let losses = watch::Sender::new(0);
+        let last = session::last_sequence(&pool, Lease::now(losses.subscribe()));
+        let last = session::beside_heartbeats(&live, last).await.map_err(Error::from)?;
         let feed = Arc::new(Feed::after(of_feed, last));
         let membership = Arc::new(Self {
             number: Node::new(number).unwrap_or_default(),
             live: Mutex::new(Some(Arc::new(live))),
             heard: watch::Sender::new(None),
-            losses: watch::Sender::new(0),
+            losses,
             joined: watch::Sender::new(false),
             others: AtomicUsize::new(0),
             has_met_others: AtomicBool::new(false),
@@ -113,10 +125,14 @@ impl Membership {
             report: Notify::new(),
             feed: Arc::clone(&feed),
             pool,
+            of_writer,
             told,
             waits,
             flush: OnceLock::new(),
         });
+        // Before anything is deleted: alone, this node would do so without a turn.
+        let found = membership.pool.get().await.map_err(Error::from)?.numbers(&membership.question()).await;
+        membership.judge(&found.map_err(Error::from)?).map_err(Error::from)?;
         let tasks = vec![
             tokio::spawn(session::keep(Arc::downgrade(&membership), notices)),
             tokio::spawn(followed::watch(Arc::downgrade(&membership))),

@@ -58,7 +58,8 @@ impl<'a> FromSql<'a> for Column {
             Type::FLOAT8 => Value::Real(f64::from_sql(ty, raw)?),
             Type::FLOAT4 => Value::Real(f32::from_sql(ty, raw)?.into()),
             Type::BYTEA => Value::Blob(raw.to_vec()),
-            Type::TEXT | Type::VARCHAR | Type::NAME | Type::BPCHAR | Type::UNKNOWN | Type::JSON => {
+            Type::JSON => Value::Text(without_escapes_of_json(str::from_utf8(raw)?)),
+            Type::TEXT | Type::VARCHAR | Type::NAME | Type::BPCHAR | Type::UNKNOWN => {
                 Value::Text(without_escapes(str::from_utf8(raw)?))
             }
             _ => return Err(format!("a column of the type {ty}").into()),
@@ -102,6 +103,11 @@ fn without_escapes(text: &str) -> String {
     if text.contains(ESCAPE) { std::iter::from_fn(unescape).collect() } else { text.to_owned() }
 }
 
+/// As [`without_escapes`], of texts within JSON, where the character of code 0 has an escape.
+fn without_escapes_of_json(json: &str) -> String {
+    without_escapes(json).replace('\0', "\\u0000")
+}
+
 /// Reads a number of arbitrary precision, as sums are: digits of base 10,000, the highest first.
 fn whole_numeric(raw: &[u8]) -> Result<i64, Unfit> {
     let (words, _) = raw.as_chunks::<2>();
@@ -136,6 +142,8 @@ mod tests {
         for text in ["", "a", "\0", "a\0b\0", "\u{fdd0}", "\u{fdd1}\0\u{fdd0}\u{fdd1}", "\u{fdd0}\u{fdd0}"] {
             assert!(!with_nul(text).contains('\0'));
             assert_eq!(without_escapes(&with_nul(text)), text);
+            let json = serde_json::to_string(&with_nul(text)).expect("JSON");
+            assert_eq!(serde_json::from_str::<String>(&without_escapes_of_json(&json)).expect("JSON"), text);
         }
     }
 

@@ -8,21 +8,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aicp_store::sql::DatabaseError;
-use aicp_store::{Effects, Observer, Session, Tx};
+use aicp_store::{Effects, Nodes as _, Observer, Session, Tx};
 use async_trait::async_trait;
 
+use crate::connection::Lease;
 use crate::nodes::Membership;
-use crate::pool::Pool;
 
 /// Begins a transaction and waits for the lock, whose number is "aicp" in ASCII. A library of a million people is deleted by one
 /// statement.
 const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(1634296688); SET LOCAL statement_timeout = '10min'";
+/// Wait for the beginning of a transaction, beside the limit of the database's own.
+const BEGUN: Duration = Duration::from_secs(35);
 /// Wait for the answer to a statement of the transaction.
 const STATEMENT: Duration = Duration::from_mins(11);
 
-/// The writer's transactions, each on a connection of the pool.
+/// The writer's transactions, on a connection that nobody else waits for.
 pub(crate) struct Writing {
-    pub pool: Pool,
     pub membership: Arc<Membership>,
     /// Last change before the transaction.
     pub before: i64,
@@ -31,7 +32,9 @@ pub(crate) struct Writing {
 #[async_trait]
 impl Session for Writing {
     async fn begin(&mut self) -> Result<Tx, DatabaseError> {
-        let mut connection = self.pool.get().await?;
+        let mut connection = self.membership.of_writer.get().await?;
+        let lease = Lease::now(self.membership.losses());
+        connection.wait_for(BEGUN, lease.clone());
         let begun = async {
             let found = connection.numbers(&format!("{BEGIN}; {}", self.membership.question())).await?;
             self.membership.judge(&found)
@@ -39,7 +42,7 @@ impl Session for Writing {
         match begun.await {
             Ok(before) => {
                 self.before = before;
-                connection.limit = STATEMENT;
+                connection.wait_for(STATEMENT, lease);
                 Ok(Tx::new(Box::new(connection)))
             }
             Err(error) => {

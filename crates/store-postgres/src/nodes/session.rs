@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use aicp_store::NodeLock;
 use aicp_store::sql::{DatabaseError, Kind, Result};
 use aicp_types::Sequence;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::{ANSWERING, LOCKS, Membership, NUMBERS};
-use crate::connection::in_time;
+use crate::connection::{Failure, Lease, in_time};
 use crate::pool::Pool;
 
 /// Interval of the heartbeats. Each asks for the last change, too.
@@ -52,9 +52,9 @@ pub(super) struct Live {
 pub(super) type Notices = mpsc::Receiver<String>;
 
 /// Reads the last sequence of a moment after which every writer knows this node: behind all transactions that have the lock of the writers.
-pub(super) async fn last_sequence(pool: &Pool) -> Result<i64> {
+pub(super) async fn last_sequence(pool: &Pool, lease: Lease) -> Result<i64> {
     let mut connection = pool.get().await?;
-    connection.limit = LONGEST_WRITE;
+    connection.wait_for(LONGEST_WRITE, lease);
     // Statements that are sent together are a transaction, which ends by itself even if nobody waits any more.
     let found = connection
         .numbers(
@@ -112,7 +112,20 @@ impl Live {
 
     /// Takes a lock for as long as what is returned lives; `None` if another node has it.
     pub async fn try_lock(self: &Arc<Self>, key: i64) -> Result<Option<NodeLock>> {
-        let row = self.row("SELECT pg_try_advisory_lock($1)", &[&key]).await?;
+        let (live, (tell, answer)) = (Arc::clone(self), oneshot::channel());
+        // Not dropped with this future: the server may give the lock after it, and nobody would give it back.
+        tokio::spawn(async move {
+            let _ = tell.send(live.lock_if_free(key).await);
+        });
+        let lost = || DatabaseError::new(Kind::Unavailable, "the database did not answer in time");
+        let answered = tokio::time::timeout(ANSWER, answer).await.map_err(|_| lost())?;
+        answered.map_err(|_| lost())?
+    }
+
+    /// As [`try_lock`](Self::try_lock), however long the answer takes.
+    async fn lock_if_free(self: &Arc<Self>, key: i64) -> Result<Option<NodeLock>> {
+        let answer = self.client.query_one("SELECT pg_try_advisory_lock($1)", &[&key]).await;
+        let row = answer.map_err(|error| Failure::from(error).error)?;
         if !row.get::<_, bool>(0) {
             return Ok(None);
         }
@@ -194,6 +207,8 @@ pub(super) async fn keep(membership: Weak<Membership>, first: Notices) {
             let lost = membership.slot().take();
             membership.losses.send_modify(|losses| *losses += 1);
             metrics::counter!("aicp_node_leases_lost_total").increment(1);
+            membership.pool.forget_idle();
+            membership.of_writer.forget_idle();
             // Nothing that was begun under the old lease may write under a new one.
             while lost.as_ref().is_some_and(|lost| Arc::strong_count(lost) > 1) {
                 tokio::time::sleep(DRAIN).await;
@@ -247,6 +262,11 @@ async fn look_after(membership: &Weak<Membership>, mut notices: Notices) -> Resu
         let begun = Instant::now();
         let row = answered(live.client.query_one(&live.heartbeat, &[])).await?;
         let (last, event, others): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        if last < applied {
+            tracing::error!(last, applied, "the database is an earlier one than this node knows: it has to start anew");
+            (node.told)();
+            return Err(DatabaseError::new(Kind::Unavailable, "the database is an earlier one"));
+        }
         // Fewer are only seen under the lock of the writers: an answer may come late.
         node.meet(others);
         node.others.fetch_max(usize::try_from(others).unwrap_or_default(), Ordering::AcqRel);
@@ -262,7 +282,7 @@ async fn look_after(membership: &Weak<Membership>, mut notices: Notices) -> Resu
                 return Err(DatabaseError::new(Kind::Unavailable, "another session answers for this node"));
             }
             live.report(node.number.get(), node.feed.applied()).await?;
-            let last = beside_heartbeats(&live, last_sequence(&node.pool)).await?;
+            let last = beside_heartbeats(&live, last_sequence(&node.pool, Lease::now(node.losses.subscribe()))).await?;
             follow_up_to(&node, &live, last).await?;
             answers = true;
             continue;
