@@ -35,8 +35,8 @@ pub struct Sqlite {
     readers: Readers,
     writer: Writer,
     disk: Arc<Disk>,
-    /// Lock of the data folder; `None` once closed.
-    lock: Mutex<Option<File>>,
+    /// Locks of the folders; none once closed.
+    locks: Mutex<Vec<File>>,
 }
 
 impl Sqlite {
@@ -47,12 +47,12 @@ impl Sqlite {
     pub async fn open(data_dir: &Path) -> Result<Self> {
         let dir = data_dir.to_owned();
         let lock = run_blocking(move || lock(&dir)).await?;
-        Self::open_locked(data_dir, lock).await
+        Self::open_locked(data_dir, [lock]).await
     }
 
     /// Opens the database of a data folder, creating it where missing, migrates its schema and starts the writer. Holds
-    /// the lock of the folder until it is closed.
-    pub(crate) async fn open_locked(data_dir: &Path, lock: File) -> Result<Self> {
+    /// the locks until it is closed.
+    pub(crate) async fn open_locked(data_dir: &Path, locks: impl Into<Vec<File>>) -> Result<Self> {
         let path = data_dir.join(DATABASE);
         let (file, folder) = (path.clone(), data_dir.to_owned());
         let (connection, disk) = run_blocking(move || {
@@ -67,7 +67,7 @@ impl Sqlite {
         .await?;
         let readers = Readers::open(&path, READERS)?;
         let writer = Writer::start(Writing::new(connection)).map_err(at(&path))?;
-        Ok(Self { path, readers, writer, disk: Arc::new(disk), lock: Mutex::new(Some(lock)) })
+        Ok(Self { path, readers, writer, disk: Arc::new(disk), locks: Mutex::new(locks.into()) })
     }
 }
 
@@ -147,13 +147,13 @@ impl Database for Sqlite {
     }
 
     async fn close(&self) -> Result<()> {
-        let mut lock = self.lock.lock().await;
-        if lock.is_none() {
+        let mut locks = self.locks.lock().await;
+        if locks.is_empty() {
             return Ok(());
         }
         self.readers.close().await;
         let closed = self.writer.close().await;
-        *lock = None;
+        locks.clear();
         closed
     }
 }

@@ -125,7 +125,7 @@ impl Blobs for Controlled {
         self.refuse()?;
         self.before_delete.pass().await;
         if self.is_stuck(keys) {
-            return Err(BlobError::Unavailable);
+            return Err(BlobError::Io { path: "a picture".into(), source: std::io::Error::other("it is stuck") });
         }
         self.blobs.delete(keys).await?;
         self.after_delete.pass().await;

@@ -3,7 +3,8 @@
 //! A picture is put before the row that refers to it is committed. A removal leaves a *tombstone* in its transaction
 //! for each picture that lost its last row. One task deletes those pictures, then marks the tombstones. It serves the
 //! removals in turn, a batch at a time: a small removal does not wait for a large one. A picture that can't be deleted
-//! keeps its tombstone; it is tried again after the next removal and at the next start.
+//! keeps its tombstone; it is tried again after the next removal and at the next start. If the place of the pictures can't be reached, nothing is
+//! deleted for some seconds, so that removals don't wait for it one by one; then all of it is tried again.
 //!
 //! A picture that is put again meanwhile must not be lost: the commit of its row fails as long as there is a tombstone
 //! that the put has not seen marked. The writer then waits for the deletion and puts the picture again. A marked
@@ -238,7 +239,15 @@ async fn serve(mut deleter: Deleter, mut requests: mpsc::UnboundedReceiver<Reque
         };
         // What is unfinished waits behind the requests that came meanwhile.
         let received = match received {
-            None if waiting.is_empty() && unfinished.is_none() && !is_closing => requests.recv().await,
+            None if waiting.is_empty() && unfinished.is_none() && !is_closing => {
+                tokio::select! {
+                    received = requests.recv() => received,
+                    () = deleter.pause_is_over() => {
+                        waiting.push_back((Task::collect_all(), None));
+                        continue;
+                    }
+                }
+            }
             received => received,
         };
         match received {
@@ -278,7 +287,7 @@ async fn keep_sweeping(parts: Arc<Parts>, requests: Requests) {
         while slept < SWEEP_INTERVAL {
             tokio::time::sleep(LEFT_INTERVAL).await;
             slept += LEFT_INTERVAL;
-            if parts.has_nodes() {
+            if parts.database.nodes().is_some() {
                 requests.send(Task::collect_all());
                 if let Err(error) = sweep_links(&parts).await {
                     tracing::warn!(%error, "links that another node has removed were not looked for");

@@ -114,8 +114,8 @@ impl Store {
         E: From<Error> + Send + 'static,
         W: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        let _permit = self.permit().await?;
-        self.run(job, Space::Needed).await
+        let permit = self.permit().await?;
+        self.run(job, Space::Needed, Some(permit)).await
     }
 
     /// Runs a job that frees space, as [`write`](Self::write); on a full disk it gets what is set aside. Pictures that
@@ -129,8 +129,8 @@ impl Store {
         E: From<Error> + Send + 'static,
         W: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        let _permit = self.permit().await?;
-        self.run(job, Space::Freed).await
+        let permit = self.permit().await?;
+        self.run(job, Space::Freed, Some(permit)).await
     }
 
     /// Runs a small job that must be possible on a full disk, as [`write`](Self::write).
@@ -143,7 +143,7 @@ impl Store {
         E: From<Error> + Send + 'static,
         W: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        self.run(job, Space::Ignored).await
+        self.run(job, Space::Ignored, None).await
     }
 
     /// Stores pictures and runs a job that inserts rows which refer to them, given their names in order. If the job
@@ -174,6 +174,7 @@ impl Store {
                     })
                 },
                 Space::Needed,
+                None,
             );
             match attempt.await {
                 Ok(Ok(Ok(done))) => {
@@ -259,17 +260,17 @@ impl Store {
         .await
     }
 
-    async fn run<T, E, W>(&self, job: W, space: Space) -> Result<T, E>
+    async fn run<T, E, W>(&self, job: W, space: Space, permit: Option<OwnedSemaphorePermit>) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
         W: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        self.try_run(job, space).await?
+        self.try_run(job, space, permit).await?
     }
 
     /// Runs a job and returns its result, or the error of the database that could not run or commit it.
-    async fn try_run<T, E, W>(&self, job: W, space: Space) -> Result<Result<T, E>>
+    async fn try_run<T, E, W>(&self, job: W, space: Space, permit: Option<OwnedSemaphorePermit>) -> Result<Result<T, E>>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
@@ -290,6 +291,8 @@ impl Store {
         if done.is_ok() {
             Written::note_any();
         }
+        // Who waits for pictures to be deleted holds up no write.
+        drop(permit);
         effects.released.collect().await;
         Ok(done)
     }
@@ -460,7 +463,7 @@ impl Store {
         *probed_at = None;
         let now = self.shared.clock.now();
         self.rows().await?.probe().await?;
-        self.run::<(), Error, _>(move |tx| Box::pin(async move { tx.probe(now).await }), Space::Ignored).await?;
+        self.run::<(), Error, _>(move |tx| Box::pin(async move { tx.probe(now).await }), Space::Ignored, None).await?;
         *probed_at = Some(Instant::now());
         Ok(())
     }

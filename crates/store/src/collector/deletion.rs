@@ -23,6 +23,8 @@ const FORGOTTEN_PER_WRITE: usize = 2 * BATCH;
 const TURN_LIFE: Duration = Duration::from_mins(1);
 /// Time after the begin of a turn at which the last deletion begins. It may take another third of the turn.
 const LAST_DELETION: Duration = Duration::from_secs(20);
+/// Time for which nothing is deleted after the place of the pictures could not be reached.
+const PAUSE: Duration = Duration::from_secs(5);
 /// Pictures that are deleted between two looks at the clock.
 const DELETED_AT_A_TIME: usize = 16;
 /// Maximum number of turns that are remembered.
@@ -117,6 +119,8 @@ pub(super) struct Deleter {
     is_behind: bool,
     /// Whether something could not be deleted.
     has_failed: bool,
+    /// Until when nothing is deleted, as the place of the pictures can't be reached.
+    pauses_until: Option<Instant>,
     /// Generations of turns of this node that are over and have not deleted everything.
     own: VecDeque<i64>,
 }
@@ -130,6 +134,7 @@ impl Deleter {
             forgettable: 0,
             is_behind: false,
             has_failed: false,
+            pauses_until: None,
             own: VecDeque::new(),
         }
     }
@@ -159,6 +164,15 @@ impl Deleter {
                 None
             }
         }
+    }
+
+    /// Waits until it is to be tried again to reach the place of the pictures; never returns if that could be reached.
+    pub(super) async fn pause_is_over(&mut self) {
+        match self.pauses_until {
+            Some(until) => tokio::time::sleep_until(until.into()).await,
+            None => std::future::pending().await,
+        }
+        self.pauses_until = None;
     }
 
     /// Returns a task that makes up for earlier failures, if there are any.
@@ -230,7 +244,7 @@ impl Deleter {
             }
             (deleted, Some(turn.generation))
         } else {
-            (self.delete_blobs(keys).await, None)
+            (self.delete_blobs(keys, None).await, None)
         };
         let links = self.parts.rows().await?.links_to(&keys).await?;
         let names = links.iter().map(|(name, _)| name.clone()).collect();
@@ -282,38 +296,50 @@ impl Deleter {
                 self.has_failed = true;
                 break;
             }
-            if self.parts.blobs.delete(part).await.is_ok() {
-                deleted.extend_from_slice(part);
-                continue;
-            }
-            for key in part {
-                if turn.begun.elapsed() > LAST_DELETION {
-                    break;
-                }
-                match self.parts.blobs.delete(slice::from_ref(key)).await {
-                    Ok(()) => deleted.push(key.clone()),
-                    Err(error) => self.note(&[error.into()]),
-                }
-            }
+            let ends = Some(turn.begun + LAST_DELETION);
+            deleted.extend(self.delete_blobs(part.to_vec(), ends).await);
         }
         deleted
     }
 
-    /// Deletes blobs, one by one if that fails for all of them together; returns those that are deleted.
-    async fn delete_blobs(&mut self, keys: Vec<BlobKey>) -> Vec<BlobKey> {
-        if self.parts.blobs.delete(&keys).await.is_ok() {
-            return keys;
+    /// Deletes blobs, one by one if that fails for all of them together; begins no deletion after `ends`. Returns those that are deleted: none
+    /// for a while after their place could not be reached, as callers wait for it.
+    async fn delete_blobs(&mut self, keys: Vec<BlobKey>, ends: Option<Instant>) -> Vec<BlobKey> {
+        if self.pauses_until.is_some_and(|until| Instant::now() < until) {
+            self.has_failed = true;
+            return Vec::new();
+        }
+        let together = match self.parts.blobs.delete(&keys).await {
+            Ok(()) => return keys,
+            Err(error) => error,
+        };
+        if together.is_unavailable() {
+            self.pause(together.into());
+            return Vec::new();
         }
         let mut deleted = Vec::with_capacity(keys.len());
         let mut failures = Vec::new();
         for key in keys {
+            if ends.is_some_and(|ends| Instant::now() > ends) {
+                self.has_failed = true;
+                break;
+            }
             match self.parts.blobs.delete(slice::from_ref(&key)).await {
                 Ok(()) => deleted.push(key),
+                Err(error) if error.is_unavailable() => {
+                    self.pause(error.into());
+                    break;
+                }
                 Err(error) => failures.push(error.into()),
             }
         }
         self.note(&failures);
         deleted
+    }
+
+    fn pause(&mut self, error: Error) {
+        self.pauses_until = Some(Instant::now() + PAUSE);
+        self.note(&[error]);
     }
 
     /// Deletes links; returns those that are deleted.

@@ -128,15 +128,18 @@ impl Tx {
             .execute(&mut *self.db)
             .await?;
         }
-        sql::query(
-            "DELETE FROM used_signature WHERE (key_id, digest) IN (
-                SELECT key_id, digest FROM used_signature WHERE expires <= $1 LIMIT $2)",
-        )
-        .bind(now)
-        .bind(MAX_DELETED_SIGNATURES)
-        .execute(&mut *self.db)
-        .await?;
+        self.forget_signatures(now).await?;
         Ok(totals)
+    }
+
+    /// Deletes signatures that expired by `now`; returns whether there may be more.
+    pub async fn forget_signatures(&mut self, now: UnixMillis) -> Result<bool> {
+        let query = sql::query(
+            "DELETE FROM used_signature WHERE expires <= $1 AND (key_id, digest) IN (
+                SELECT key_id, digest FROM used_signature WHERE expires <= $1 LIMIT $2)",
+        );
+        let deleted = query.bind(now).bind(MAX_DELETED_SIGNATURES).execute(&mut *self.db).await?;
+        Ok(deleted.affected.cast_signed() >= MAX_DELETED_SIGNATURES)
     }
 }
 
