@@ -1,7 +1,7 @@
 //! Blobs as files in a local folder.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -226,23 +226,33 @@ impl Folder {
         let mut completed = Vec::new();
         for entry in fs::read_dir(&self.incoming).map_err(at(&self.incoming))? {
             let entry = entry.map_err(at(&self.incoming))?;
-            let path = entry.path();
-            if !entry.file_type().map_err(at(&path))?.is_file() {
-                tracing::warn!(path = %path.display(), "this is no picture of the store and is left alone");
-                continue;
-            }
-            if self.is_shared && !is_abandoned(&entry) {
-                continue;
-            }
-            match path.file_stem().and_then(|name| BlobKey::parse(name.to_str()?)) {
-                Some(key) if BlobKey::of(&fs::read(&path).map_err(at(&path))?) == key => {
-                    fs::rename(&path, self.place(&key)).map_err(at(&path))?;
-                    completed.push(key);
-                }
-                _ => fs::remove_file(&path).map_err(at(&path))?,
+            match self.settle(&entry) {
+                Ok(key) => completed.extend(key),
+                // Another process that starts has done it.
+                Err(error) if self.is_shared && error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(at(entry.path())(error)),
             }
         }
         self.sync_shards(completed.iter())
+    }
+
+    /// Settles an entry of `incoming`; returns the key of a file that has got its place.
+    fn settle(&self, entry: &DirEntry) -> std::io::Result<Option<BlobKey>> {
+        let path = entry.path();
+        if !entry.file_type()?.is_file() {
+            tracing::warn!(path = %path.display(), "this is no picture of the store and is left alone");
+            return Ok(None);
+        }
+        if self.is_shared && !is_abandoned(entry) {
+            return Ok(None);
+        }
+        match path.file_stem().and_then(|name| BlobKey::parse(name.to_str()?)) {
+            Some(key) if BlobKey::of(&fs::read(&path)?) == key => {
+                fs::rename(&path, self.place(&key))?;
+                Ok(Some(key))
+            }
+            _ => fs::remove_file(&path).map(|()| None),
+        }
     }
 
     fn open(&self, key: &BlobKey) -> Result<(OpenFile, Bytes)> {
@@ -288,7 +298,7 @@ impl Folder {
 }
 
 /// Returns whether a file was left long ago.
-pub(crate) fn is_abandoned(entry: &fs::DirEntry) -> bool {
+pub(crate) fn is_abandoned(entry: &DirEntry) -> bool {
     let changed = entry.metadata().and_then(|about| about.modified());
     changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > ABANDONED))
 }
