@@ -82,7 +82,7 @@ def main() -> None:
         base = {"AICP_ADMIN_TOKEN": ADMIN_TOKEN, "AICP_MODELS_DIR": str(ROOT / "models"), "AICP_SECRET_KEY": "5a" * 32}
         of_nodes = base | {
             "AICP_DATABASE__URL": database,
-            "AICP_OBJECTS__PLACE": f"s3://{BUCKET}?endpoint={bucket.url}",
+            "AICP_OBJECTS__URL": f"s3://{BUCKET}?endpoint={bucket.url}",
             "AICP_OBJECTS__ACCESS_KEY": KEYS["accessKey"],
             "AICP_OBJECTS__SECRET_KEY": KEYS["secretKey"],
         }

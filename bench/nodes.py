@@ -61,7 +61,7 @@ def measure(binary: str, folder: pathlib.Path, nodes: int, database: str | None)
     """Milliseconds of every call, by its kind."""
     settings = {"AICP_ADMIN_TOKEN": ADMIN_TOKEN, "AICP_MODELS_DIR": str(ROOT / "models")}
     if database:
-        settings |= {"AICP_DATABASE__URL": database, "AICP_SECRET_KEY": "5a" * 32, "AICP_OBJECTS__PLACE": str(folder / "objects")}
+        settings |= {"AICP_DATABASE__URL": database, "AICP_SECRET_KEY": "5a" * 32, "AICP_OBJECTS__URL": str(folder / "objects")}
     folder.mkdir()
     all_nodes = [Node(binary, folder / f"node{number}", settings) for number in range(nodes)]
     try:

@@ -146,14 +146,18 @@ class Cluster:
     ):
         self.bucket = place.bucket(folder)
         self.bucket.__enter__()
-        make_bucket(self.bucket, BUCKET)
+        try:
+            make_bucket(self.bucket, BUCKET)
+        except BaseException:
+            self.bucket.__exit__(None, None, None)
+            raise
         self.ports = free_ports(3)
         settings = {
             "AICP_ADMIN_TOKEN": ADMIN_TOKEN,
             "AICP_MODELS_DIR": str(ROOT / "models"),
             "AICP_DATABASE__URL": database,
             "AICP_SECRET_KEY": "5a" * 32,
-            "AICP_OBJECTS__PLACE": f"s3://{BUCKET}?endpoint={self.bucket.scheme}://{place.host}:{self.bucket.port}",
+            "AICP_OBJECTS__URL": f"s3://{BUCKET}?endpoint={self.bucket.scheme}://{place.host}:{self.bucket.port}",
             "AICP_OBJECTS__ACCESS_KEY": KEYS["accessKey"],
             "AICP_OBJECTS__SECRET_KEY": KEYS["secretKey"],
             "AICP_HTTP__TRUSTED_PROXIES": json.dumps([place.host]),
@@ -218,9 +222,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="aicp-cluster-") as name:
         folder = pathlib.Path(name)
         folder.chmod(0o755)
-        database = Group(folder).start()
-        cluster = Cluster(binary, folder, database.url, number)
+        # Also while it starts.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        database, cluster = Group(folder), None
         try:
+            database.start()
+            cluster = Cluster(binary, folder, database.url, number)
             proxy = cluster.spread(folder)
             print(f"calls        http://127.0.0.1:{proxy.port} (each to the next node)")
             print(f"admin token  {ADMIN_TOKEN}")
@@ -234,13 +241,13 @@ def main() -> None:
                 print(f"  {member.name}        http://127.0.0.1:{member.api}/patroni, log {member.folder / 'log'}")
             print(f"pictures     {cluster.bucket.url}/{BUCKET}")
             print("Ctrl-C ends it", flush=True)
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
             while True:
                 time.sleep(3600)
         except KeyboardInterrupt:
             print("ending")
         finally:
-            cluster.stop()
+            if cluster:
+                cluster.stop()
             database.stop()
 
 

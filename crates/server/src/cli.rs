@@ -38,11 +38,12 @@ struct Common {
     /// Folder of database, pictures and keys [default: ./data]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// PostgreSQL database instead of SQLite in the data folder; a password is better set as AICP_DATABASE__URL
-    #[arg(long, global = true, value_name = "postgres://USER@HOST/NAME")]
+    /// PostgreSQL database (postgres://USER@HOST/NAME) instead of SQLite in the data folder; a password is better set as
+    /// AICP_DATABASE__URL
+    #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
-    /// Folder or bucket (s3://NAME) of pictures, which the nodes of a PostgreSQL database share [default: objects in the data folder]
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Folder of pictures, or with PostgreSQL bucket (s3://NAME?endpoint=URL); nodes share it [default: objects in the data folder]
+    #[arg(long, global = true, value_name = "URL")]
     objects: Option<String>,
 }
 
@@ -273,7 +274,7 @@ enum AppCommand {
 enum StoreCommand {
     /// Copy all rows of a database into an empty one, and compare both; no server may use either
     Copy {
-        /// The source: sqlite:FOLDER (a data folder), postgres://USER@HOST/NAME, or postgres for the database of the settings
+        /// The source: sqlite:FILE (aicp.db of a data folder, or the folder), postgres://USER@HOST/NAME, or postgres for the database of the settings
         from: String,
         /// The target, likewise
         to: String,
@@ -401,8 +402,8 @@ fn run(cli: Cli) -> Result<()> {
         Command::Man { dir } => return about::man(Cli::command(), &dir),
         command => Cli { command, ..cli },
     };
-    let Common { config, data_dir, database: url, objects: place } = cli.common;
-    let (database, objects) = (DatabaseFlags { url }, ObjectsFlags { place });
+    let Common { config, data_dir, database: url, objects } = cli.common;
+    let (database, objects) = (DatabaseFlags { url }, ObjectsFlags { url: objects });
     let mut flags = Flags { data_dir, database, objects, ..Flags::default() };
     if let Command::Serve { listen, tls_cert, tls_key, .. } = &cli.command {
         flags.listen.clone_from(listen);

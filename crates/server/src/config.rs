@@ -29,16 +29,20 @@ use crate::{Error, Result, engines, logging};
 pub use list::{default_file, markdown_table};
 pub use listen::{Encryption, Listen, Service};
 pub(crate) use live::Live;
+pub(crate) use sections::SQLITE;
 pub use sections::{Changes, Database, Http, Log, LogFormat, Objects, Search, Tls, Tracing};
 
 /// Prefix of environment variables. `__` separates levels: `AICP_RECOGNITION__THRESHOLD`.
 const ENV_PREFIX: &str = "AICP_";
 
 /// Variables whose values stay text, even if they look like numbers.
-const VERBATIM: [(&str, &str); 8] = [
+const VERBATIM: [(&str, &str); 11] = [
     ("AICP_ADMIN_TOKEN", "admin_token"),
     ("AICP_SECRET_KEY", "secret_key"),
     ("AICP_DATABASE__URL", "database.url"),
+    ("AICP_OBJECTS__URL", "objects.url"),
+    ("AICP_OBJECTS__ACCESS_KEY", "objects.access_key"),
+    ("AICP_OBJECTS__SECRET_KEY", "objects.secret_key"),
     ("AICP_BACKUP__PASSPHRASE", "backup.passphrase"),
     ("AICP_BACKUP__ACCESS_KEY", "backup.access_key"),
     ("AICP_BACKUP__SECRET_KEY", "backup.secret_key"),
@@ -168,7 +172,7 @@ pub struct DatabaseFlags {
 pub struct ObjectsFlags {
     /// `--objects`
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
+    pub url: Option<String>,
 }
 
 /// Settings of the command line for TLS.
@@ -215,8 +219,9 @@ impl Config {
             }
         }
         figment = figment.merge(Serialized::defaults(flags));
-        let config: Self = figment.extract().map_err(|e| Error::Config(e.to_string()))?;
+        let mut config: Self = figment.extract().map_err(|e| Error::Config(e.to_string()))?;
         config.check().map_err(|wrong| Error::Config(wrong.to_string()))?;
+        config.leave_sqlite_to_the_data_folder()?;
         config.check_listeners()?;
         if config.database.url.is_some() && config.secret_key.is_none() {
             let reason = "secret_key must be set with database.url: the same for all nodes, as AICP_SECRET_KEY";
@@ -226,6 +231,34 @@ impl Config {
         logging::check(&config.log)?;
         engines::check(&config.engines)?;
         Ok(Loaded { config, figment })
+    }
+
+    /// Takes `sqlite:FILE` for what it is without a setting: the database of the data folder, which belongs together with its lock, its
+    /// reserve and its backups.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it is another file, or if SQLite's pictures are to be in a bucket.
+    fn leave_sqlite_to_the_data_folder(&mut self) -> Result<()> {
+        if let Some(file) = self.database.url.as_ref().and_then(|url| url.reveal().strip_prefix(SQLITE)) {
+            let ours = self.data_dir.join(aicp_store_sqlite::DATABASE);
+            let whole = |path: &Path| std::path::absolute(path).map_err(Error::io(path));
+            if whole(Path::new(file))? != whole(&ours)? {
+                let reason =
+                    format!("database.url: SQLite's database is {}: name its folder by --data-dir", ours.display());
+                return Err(Error::Config(reason));
+            }
+            self.database.url = None;
+        }
+        if self.database.url.is_none() && self.objects.url.as_deref().is_some_and(crate::database::is_bucket) {
+            let reason = "objects.url: a bucket needs database.url with PostgreSQL; SQLite's pictures are in a folder";
+            return Err(Error::Config(reason.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Returns the folder of the pictures, unless they are in a bucket.
+    pub fn objects_folder(&self) -> PathBuf {
+        self.objects.url.as_ref().map_or_else(|| self.data_dir.join(aicp_store_sqlite::OBJECTS), PathBuf::from)
     }
 
     /// Refuses anonymous calls from the network unless they are configured explicitly.

@@ -51,8 +51,8 @@ pub(crate) fn check_parts(config: &Config, force_new: bool) -> Result<()> {
         // A node with an empty folder joins others.
         return Ok(());
     }
-    let [database, log, objects, key] =
-        [DATABASE, "aicp.db-wal", "objects", KEY_FILE].map(|name| config.data_dir.join(name));
+    let [database, log, key] = [DATABASE, "aicp.db-wal", KEY_FILE].map(|name| config.data_dir.join(name));
+    let objects = config.objects_folder();
     let is_there = |path: &Path| path.metadata().is_ok_and(|found| found.is_dir() || found.len() > 0);
     // Without a key in the settings, it is one of the parts.
     let parts: Vec<&PathBuf> = config.secret_key.is_none().then_some(&key).into_iter().chain([&objects]).collect();

@@ -9,7 +9,7 @@ use aicp_s3::{Access, Bucket, S3Blobs};
 use aicp_settings::Secret;
 use aicp_store::{Store, run_blocking};
 use aicp_store_postgres::{Error as PostgresError, Options};
-use aicp_store_sqlite::OBJECTS;
+use aicp_store_sqlite::LINKS;
 use aicp_types::SystemClock;
 
 use crate::config::Config;
@@ -25,7 +25,7 @@ const STALE: i32 = 75;
 pub(crate) async fn open(config: &Config) -> Result<Store> {
     let clock = Arc::new(SystemClock);
     let Some(options) = postgres(config)? else {
-        let opened = aicp_store_sqlite::open(&config.data_dir, clock).await;
+        let opened = aicp_store_sqlite::open_with(&config.data_dir, &config.objects_folder(), clock).await;
         return opened.map_err(|e| of_sqlite(config)(e.into()));
     };
     // Files of a node are its own.
@@ -57,8 +57,6 @@ pub(crate) fn postgres_at(config: &Config, url: &str) -> Result<Options> {
     })
 }
 
-/// Folder of links to pictures beside these, as section 11 of the AICP manual names it.
-const LINKS: &str = "highAvailability/picture";
 /// Timeout of a request to the bucket of pictures, which are small.
 const REQUEST: Duration = Duration::from_secs(5);
 /// How long a failed request to the bucket of pictures is made again.
@@ -70,17 +68,18 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// [`Error::Config`] for a wrong address; errors of the folder.
 async fn objects(config: &Config) -> Result<(Arc<dyn Blobs>, PathBuf)> {
     if let Some(shared) = shared_blobs(config).await? {
-        let place = config.objects.place.as_ref().filter(|place| !is_bucket(place));
+        let place = config.objects.url.as_ref().filter(|place| !is_bucket(place));
         // Hard links need the file system of the pictures.
         let beside = place.map_or_else(|| config.data_dir.clone(), PathBuf::from);
         return Ok((shared, beside.join(LINKS)));
     }
-    let folder = config.data_dir.join(OBJECTS);
+    let folder = config.objects_folder();
     let opened = run_blocking(move || Ok(LocalBlobs::open(&folder)?)).await;
     Ok((Arc::new(opened.map_err(aicp_platform::Error::from)?), config.data_dir.join(LINKS)))
 }
 
-fn is_bucket(place: &str) -> bool {
+/// Returns whether a place of pictures is a bucket, else a folder.
+pub(crate) fn is_bucket(place: &str) -> bool {
     place.starts_with(aicp_s3::SCHEME)
 }
 
@@ -89,7 +88,7 @@ fn is_bucket(place: &str) -> bool {
 /// # Errors
 /// [`Error::Config`] for a wrong address; errors of the folder.
 pub(crate) async fn shared_blobs(config: &Config) -> Result<Option<Arc<dyn Blobs>>> {
-    let (Some(place), true) = (&config.objects.place, config.database.url.is_some()) else { return Ok(None) };
+    let (Some(place), true) = (&config.objects.url, config.database.url.is_some()) else { return Ok(None) };
     if is_bucket(place) {
         return Ok(Some(Arc::new(S3Blobs::new(open_bucket(config, place)?))));
     }
@@ -111,7 +110,7 @@ fn open_bucket(config: &Config, address: &str) -> Result<Bucket> {
         timeout: REQUEST,
         patience: PATIENCE,
     };
-    Bucket::open(address, &access).map_err(|error| Error::Config(format!("objects.place: {error}")))
+    Bucket::open(address, &access).map_err(|error| Error::Config(format!("objects.url: {error}")))
 }
 
 /// Names the file of the database, if that is what failed.

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use aicp_blobs::LocalBlobs;
 use aicp_store::{Act, Algorithm, AuditEntry, BlobKey, FIRST_AUDIT_HASH, Result, at, md5_hex, vector_from_blob};
 
-use crate::{DATABASE, OBJECTS, take_lock};
+use crate::{DATABASE, LINKS, LOCK, take_lock};
 
 /// Maximum number of findings that are reported one by one; further ones are only counted.
 const MAX_FINDINGS: usize = 1000;
@@ -107,16 +107,16 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Checks the store in `data_dir`, which no process may have open, for a program that computes templates by `algorithm`. Blocks
+/// Checks the store in `data_dir` with the pictures in `objects`, which no process may have open, for a program that computes templates by `algorithm`. Blocks
 /// until all of it is read.
 ///
 /// # Errors
 /// [`Error::InUse`](crate::Error::InUse) if the store is open, or an I/O error. Faults of the store are no errors but
 /// in the report.
-pub fn check(data_dir: &Path, algorithm: Option<&Algorithm>) -> Result<Report> {
+pub fn check(data_dir: &Path, objects: &Path, algorithm: Option<&Algorithm>) -> Result<Report> {
     let database = data_dir.join(DATABASE);
     fs::metadata(&database).map_err(at(&database))?;
-    let _lock = take_lock(data_dir.join("lock"))?;
+    let _lock = take_lock(data_dir.join(LOCK))?;
     let mut report = Report::default();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let read = Connection::open_with_flags(&database, flags).and_then(|connection| {
@@ -128,7 +128,7 @@ pub fn check(data_dir: &Path, algorithm: Option<&Algorithm>) -> Result<Report> {
         known_pictures(&connection)
     });
     match read {
-        Ok(known) => report.check_pictures(&data_dir.join(OBJECTS), known)?,
+        Ok(known) => report.check_pictures(objects, known)?,
         // Without the rows, pictures can't be distinguished from orphans.
         Err(e) => report.note(Finding::Database(e.to_string())),
     }
@@ -272,8 +272,10 @@ impl Report {
         let KnownPictures { mut used, released } = known;
         for entry in fs::read_dir(objects).map_err(at(objects))? {
             let shard = entry.map_err(at(objects))?.path();
-            if shard.ends_with(LocalBlobs::INCOMING) {
-                // The next start cleans up what an interrupted run left there.
+            let name = shard.file_name().unwrap_or_default();
+            // The next start cleans up what an interrupted run left in the first. The others are there if the folder is not in
+            // the data folder.
+            if name == LocalBlobs::INCOMING || name == LOCK || Path::new(LINKS).starts_with(name) {
                 continue;
             }
             if !shard.is_dir() {
@@ -386,7 +388,7 @@ fn is_unit_vector(vector: &[f32]) -> bool {
 mod tests {
     use super::*;
     use crate::connection::Local;
-    use crate::schema;
+    use crate::{OBJECTS, schema};
 
     #[test]
     fn a_folder_of_an_earlier_version_is_checked_as_it_is() {
@@ -406,7 +408,11 @@ mod tests {
                 fs::create_dir(folder.path().join(OBJECTS)).expect("folder");
             }
             connection.close().expect("close");
-            assert_eq!(check(folder.path(), None).expect("check").findings, [], "{version}");
+            assert_eq!(
+                check(folder.path(), &folder.path().join(OBJECTS), None).expect("check").findings,
+                [],
+                "{version}"
+            );
         }
     }
 }

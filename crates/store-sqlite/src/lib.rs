@@ -1,8 +1,8 @@
 //! SQLite as the database of the store, in a folder of this machine.
 //!
 //! One connection writes, on a thread of its own; a few others read, each on a thread of its own. [`open`] composes the
-//! store of a data folder: `aicp.db` (SQLite), `objects/` (pictures, named by content), `reserve` (disk space set aside
-//! for removals) and `lock` (held while the store is open).
+//! store of a data folder: `aicp.db` (SQLite), `objects/` (pictures, named by content, unless they are elsewhere), `reserve`
+//! (disk space set aside for removals) and `lock` (held while the store is open).
 
 mod check;
 mod connection;
@@ -35,8 +35,11 @@ pub use repair::{Repair, repair};
 pub const DATABASE: &str = "aicp.db";
 /// Folder of pictures in the data folder.
 pub const OBJECTS: &str = "objects";
-/// Folder of links in the data folder, as section 11 of the AICP manual names it.
-const LINKS: &str = "highAvailability/picture";
+/// Folder of links in the data folder, or in that of the pictures, as section 11 of the AICP manual names it.
+pub const LINKS: &str = "highAvailability/picture";
+
+/// File that is locked while a folder is in use.
+const LOCK: &str = "lock";
 
 /// Opens the store in `data_dir`, which is created where missing (readable by this user only), and recovers from an
 /// interrupted run.
@@ -45,7 +48,15 @@ const LINKS: &str = "highAvailability/picture";
 /// [`Error::InUse`] if the store is open already, [`Error::NewerSchema`] if a newer program wrote it,
 /// [`Error::DiskFull`] if that is why the database can't be opened, and errors of disk and database.
 pub async fn open(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
-    match open_inner(data_dir, clock).await {
+    open_with(data_dir, &data_dir.join(OBJECTS), clock).await
+}
+
+/// As [`open`], with the pictures in `objects`, which may be on another disk. No other process may have that folder open.
+///
+/// # Errors
+/// As [`open`]; [`Error::InUse`] also if another process has `objects` open.
+pub async fn open_with(data_dir: &Path, objects: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
+    match open_inner(data_dir, objects, clock).await {
         Err(error) if error.is_database_error() => {
             let data_dir = data_dir.to_owned();
             Err(run_blocking(move || Ok(disk::disk_full_error(&data_dir))).await?.unwrap_or(error))
@@ -54,18 +65,24 @@ pub async fn open(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
     }
 }
 
-async fn open_inner(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
-    let dir = data_dir.to_owned();
-    let (lock, blobs) = run_blocking(move || {
-        let lock = lock(&dir)?;
+async fn open_inner(data_dir: &Path, objects: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
+    let (dir, pictures) = (data_dir.to_owned(), objects.to_owned());
+    let (locks, blobs) = run_blocking(move || {
+        let mut locks = vec![lock(&dir)?];
+        if !pictures.starts_with(&dir) {
+            create_data_dir(&pictures)?;
+            locks.push(take_lock(pictures.join(LOCK))?);
+        }
         // The folder of pictures comes first: if a database exists, so does the folder.
-        Ok((lock, LocalBlobs::open(&dir.join(OBJECTS))?))
+        Ok((locks, LocalBlobs::open(&pictures)?))
     })
     .await?;
-    let database = Sqlite::open_locked(data_dir, lock).await?;
+    let database = Sqlite::open_locked(data_dir, locks).await?;
     let dir = data_dir.to_owned();
     run_blocking(move || sync_dir(&dir)).await?;
-    let store = Store::open(Arc::new(database), Arc::new(blobs), &data_dir.join(LINKS), clock).await?;
+    // Hard links need the file system of the pictures.
+    let beside = if objects.starts_with(data_dir) { data_dir } else { objects };
+    let store = Store::open(Arc::new(database), Arc::new(blobs), &beside.join(LINKS), clock).await?;
     if let Err(error) = store.backfill_digests().await {
         // The first error is returned.
         store.close().await.ok();
@@ -80,7 +97,7 @@ async fn open_inner(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Store> {
 /// [`Error::InUse`], and errors of the disk.
 pub fn lock(path: &Path) -> Result<File> {
     create_data_dir(path)?;
-    let lock = take_lock(path.join("lock"))?;
+    let lock = take_lock(path.join(LOCK))?;
     // SQLite can't even read without space for the files beside the database.
     disk::release_reserve(path)?;
     Ok(lock)

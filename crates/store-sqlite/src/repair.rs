@@ -1,7 +1,8 @@
 //! Repair of a data folder, as far as nothing is lost by it.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use aicp_blobs::LocalBlobs;
@@ -11,7 +12,7 @@ use rusqlite::Connection;
 
 use crate::check::{Finding, Report, behind, last_before_gap};
 use crate::connection::{self, Local};
-use crate::{DATABASE, OBJECTS, create_data_dir, schema, take_lock};
+use crate::{DATABASE, LOCK, create_data_dir, schema, take_lock};
 
 /// Something that was repaired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +56,11 @@ impl fmt::Display for Repair {
 ///
 /// # Errors
 /// [`Error::InUse`] if the store is open; errors of disk and database.
-pub fn repair(data_dir: &Path, report: &Report, aside: &Path) -> Result<Vec<Repair>> {
+pub fn repair(data_dir: &Path, objects: &Path, report: &Report, aside: &Path) -> Result<Vec<Repair>> {
     if report.findings.iter().any(|finding| matches!(finding, Finding::Database(_))) {
         return Ok(Vec::new());
     }
-    let _lock = take_lock(data_dir.join("lock"))?;
+    let _lock = take_lock(data_dir.join(LOCK))?;
     let database = Local::open(&data_dir.join(DATABASE), false)?;
     schema::migrate(&database, schema::VERSIONS.len() as i64)?;
     let db = database.raw();
@@ -75,11 +76,11 @@ pub fn repair(data_dir: &Path, report: &Report, aside: &Path) -> Result<Vec<Repa
             Finding::Orphan(path) => path.clone(),
             Finding::Picture { key, .. } => {
                 let (shard, rest) = key.split_at(2);
-                data_dir.join(OBJECTS).join(shard).join(rest)
+                objects.join(shard).join(rest)
             }
             _ => continue,
         };
-        if let Some(place) = set_aside(data_dir, &path, aside)? {
+        if let Some(place) = set_aside(&[data_dir, objects], &path, aside)? {
             repairs.push(Repair::SetAside(place));
         }
     }
@@ -128,13 +129,20 @@ fn repair_rows(db: &Connection, report: &Report) -> rusqlite::Result<Vec<Repair>
 }
 
 /// Moves a file of the data folder to its place below `aside`; returns the place, or `None` if there is no file.
-fn set_aside(data_dir: &Path, path: &Path, aside: &Path) -> Result<Option<PathBuf>> {
-    let Ok(within) = path.strip_prefix(data_dir) else { return Ok(None) };
+fn set_aside(folders: &[&Path], path: &Path, aside: &Path) -> Result<Option<PathBuf>> {
+    let Some(within) = folders.iter().find_map(|folder| path.strip_prefix(folder).ok()) else { return Ok(None) };
     if !path.exists() || path.ends_with(LocalBlobs::INCOMING) {
         return Ok(None);
     }
     let place = aside.join(within);
     create_data_dir(place.parent().unwrap_or(aside))?;
-    fs::rename(path, &place).map_err(at(path))?;
+    match fs::rename(path, &place) {
+        // Pictures may be on another disk than the data folder.
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+            fs::copy(path, &place).and_then(|_| File::open(&place)?.sync_all()).map_err(at(&place))?;
+            fs::remove_file(path).map_err(at(path))?;
+        }
+        moved => moved.map_err(at(path))?,
+    }
     Ok(Some(place))
 }

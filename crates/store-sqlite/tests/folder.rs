@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use aicp_blobs::LocalBlobs;
 use aicp_store::{Act, BlobKey, Error, Library};
-use aicp_store_sqlite::{Finding, check};
+use aicp_store_sqlite::{Finding, OBJECTS, check};
 use aicp_store_tests::fixture::{APP, PATIENCE, bytes, face_with, key, names, new_face, new_library, new_person};
 use aicp_store_tests::handle::Handle;
 use aicp_types::{AuditId, SystemClock, UnixMillis};
@@ -70,7 +70,9 @@ async fn a_second_open_is_refused_until_the_first_is_closed() {
     let f = Folder::new().await;
     let in_use = f.dir.path().join("lock");
     assert!(matches!(open(f.dir.path()).await, Err(Error::InUse { path }) if path == in_use));
-    assert!(matches!(check(f.dir.path(), None), Err(Error::InUse { path }) if path == in_use));
+    assert!(
+        matches!(check(f.dir.path(), &f.dir.path().join(OBJECTS), None), Err(Error::InUse { path }) if path == in_use)
+    );
     let alone = aicp_store_sqlite::Sqlite::open(f.dir.path()).await;
     assert!(matches!(alone, Err(Error::InUse { path }) if path == in_use));
     f.store.close().await.expect("close");
@@ -207,7 +209,7 @@ async fn removals_of_before_are_finished() {
         db.execute(tombstone, [removed]).expect("insert");
     }
     db.close().expect("close");
-    let report = check(f.dir.path(), None).expect("check");
+    let report = check(f.dir.path(), &f.dir.path().join(OBJECTS), None).expect("check");
     assert_eq!(report.findings, [], "what is to be deleted is no orphan");
 
     let store = open(f.dir.path()).await.expect("open");
@@ -271,13 +273,13 @@ async fn a_check_reports_what_differs_from_what_was_stored() {
         async |picture| f.store.enrol(library.id, new_person(), new_face(), bytes(picture)).await.expect("enrol");
     let (sound, damaged, lost) = (enrol("sound").await.1, enrol("damaged").await.1, enrol("lost").await.1);
     f.store.close().await.expect("close");
-    let report = check(f.dir.path(), None).expect("check");
+    let report = check(f.dir.path(), &f.dir.path().join(OBJECTS), None).expect("check");
     assert_eq!((report.findings, report.pictures), (Vec::new(), 3));
 
     fs::write(f.file_of("damaged"), "?").expect("damage");
     fs::remove_file(f.file_of("lost")).expect("remove");
     fs::write(f.file_of("orphan"), "orphan").expect("write");
-    let report = check(f.dir.path(), None).expect("check");
+    let report = check(f.dir.path(), &f.dir.path().join(OBJECTS), None).expect("check");
     let of_face =
         |face: &aicp_store::Face, fault| Finding::Picture { key: face.picture_key.clone(), face: Some(face.id), fault };
     let expected = [
@@ -308,7 +310,7 @@ async fn a_check_finds_the_first_entry_of_the_audit_log_that_is_not_as_it_was_wr
         f.store.append_act(Act { at: UnixMillis::new(at), ..act.clone() }).await.expect("appended");
     }
     f.store.close().await.expect("close");
-    assert_eq!(check(f.dir.path(), None).expect("check").findings, []);
+    assert_eq!(check(f.dir.path(), &f.dir.path().join(OBJECTS), None).expect("check").findings, []);
     for (edit, broken) in [
         ("DELETE FROM audit WHERE id = 3", 4),
         ("UPDATE audit SET new_state = NULL WHERE id = 2", 2),
@@ -317,7 +319,7 @@ async fn a_check_finds_the_first_entry_of_the_audit_log_that_is_not_as_it_was_wr
         let database = Connection::open(f.dir.path().join("aicp.db")).expect("the database");
         database.execute_batch(edit).expect("an edit");
         drop(database);
-        let report = check(f.dir.path(), None).expect("check");
+        let report = check(f.dir.path(), &f.dir.path().join(OBJECTS), None).expect("check");
         assert_eq!(report.findings, [Finding::Audit(AuditId::new(broken))], "{edit}");
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn take(config: &Config, to: &str, keep: Option<usize>, json: bool) -
 
 /// Writes pictures, database and keys.
 async fn fill(run: &mut Run<'_>, config: &Config, bar: &ProgressBar) -> Result<()> {
-    let objects = config.data_dir.join(OBJECTS);
+    let objects = config.objects_folder();
     let blobs = LocalBlobs::open_to_read(&objects);
     bar.set_message("pictures");
     for _ in 0..MAX_PASSES {
@@ -228,6 +228,11 @@ impl Drop for Staging {
 /// Restores a snapshot into a new data folder.
 pub(crate) fn restore(config: &Config, from: &str, snapshot: Option<&str>, json: bool) -> Result<()> {
     require_sqlite(config)?;
+    if config.objects.url.is_some() {
+        let reason =
+            "objects.url: pictures are restored into the data folder; unset it, and move its objects folder afterwards";
+        return Err(Error::Config(reason.to_owned()));
+    }
     let restored = async_runtime()?.block_on(async {
         let repository = open(config, from).await?;
         let id = repository.find(snapshot).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aicp_backup::ObjectId;
 use aicp_blobs::{BlobKey, Blobs, LocalBlobs};
-use aicp_store_sqlite::{Finding, OBJECTS, Report};
+use aicp_store_sqlite::{Finding, Report};
 use aicp_vision::Algorithm;
 use bytes::Bytes;
 use serde_json::json;
@@ -36,7 +36,8 @@ pub(crate) fn repair(live: &Arc<Live>, from: Option<&str>, as_json: bool) -> Res
     // What a repair sets right may show more: a row that is deleted leaves its picture without a row.
     let mut report = before;
     loop {
-        let repairs = aicp_store_sqlite::repair(&config.data_dir, &report, &aside).map_err(stored)?;
+        let repairs =
+            aicp_store_sqlite::repair(&config.data_dir, &config.objects_folder(), &report, &aside).map_err(stored)?;
         if repairs.is_empty() {
             break;
         }
@@ -60,7 +61,7 @@ fn look(config: &Config) -> Result<Report> {
     require_sqlite(config)?;
     let Algorithm { name, provider, version } = Algorithm::embedded()?;
     let today = aicp_store::Algorithm { name, provider, version };
-    aicp_store_sqlite::check(&config.data_dir, Some(&today)).map_err(stored)
+    aicp_store_sqlite::check(&config.data_dir, &config.objects_folder(), Some(&today)).map_err(stored)
 }
 
 /// Returns the picture that a finding says is lost.
@@ -83,7 +84,7 @@ async fn bring_back(config: &Config, from: &str, lost: Vec<BlobKey>) -> Result<V
             Err(e) => return Err(e.into()),
         }
     }
-    let blobs = LocalBlobs::open_to_read(&config.data_dir.join(OBJECTS));
+    let blobs = LocalBlobs::open_to_read(&config.objects_folder());
     for picture in &found {
         blobs.put(std::slice::from_ref(picture)).await.map_err(stored)?;
     }

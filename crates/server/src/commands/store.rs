@@ -1,27 +1,27 @@
 //! `aicp store`
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aicp_store::{Database, Step, Told};
 use aicp_store_postgres::Postgres;
-use aicp_store_sqlite::Sqlite;
+use aicp_store_sqlite::{DATABASE, Sqlite};
 
 use super::async_runtime;
-use crate::config::Config;
+use crate::config::{Config, SQLITE};
 use crate::{Error, Result, database};
 
 /// Rows of a table between two lines of progress.
 const ROWS_PER_LINE: u64 = 100_000;
 
-/// Copies all rows of a database into an empty one and compares both. Each is `sqlite:FOLDER`, a data folder, or the address of a
+/// Copies all rows of a database into an empty one and compares both. Each is `sqlite:FILE`, the file in a data folder or the folder, or the address of a
 /// PostgreSQL database; `postgres` stands for the one of the settings.
 pub(crate) fn copy(config: &Config, from: &str, to: &str) -> Result<()> {
     let rows = async_runtime()?.block_on(async {
         // Opening would make an empty one.
-        if let Some(folder) = from.strip_prefix("sqlite:") {
-            let file = Path::new(folder).join(aicp_store_sqlite::DATABASE);
+        if let Some(folder) = sqlite_folder(from)? {
+            let file = folder.join(DATABASE);
             std::fs::metadata(&file).map_err(Error::io(file))?;
         }
         let from = open(config, from).await?;
@@ -41,9 +41,24 @@ pub(crate) fn copy(config: &Config, from: &str, to: &str) -> Result<()> {
     Ok(writeln!(std::io::stdout(), "{rows} rows are copied and the same; pictures and keys are not copied")?)
 }
 
+/// Returns the data folder of an SQLite database.
+///
+/// # Errors
+/// [`Error::Config`] if the file can't be that of a data folder.
+fn sqlite_folder(name: &str) -> Result<Option<PathBuf>> {
+    let Some(path) = name.strip_prefix(SQLITE).map(Path::new) else { return Ok(None) };
+    match path.file_name() {
+        Some(file) if file == DATABASE => Ok(Some(Path::new(".").join(path.parent().unwrap_or(Path::new(""))))),
+        _ if path.is_file() || path.extension().is_some_and(|extension| extension == "db") => {
+            Err(Error::Config(format!("{name}: the file of a data folder is {DATABASE}")))
+        }
+        _ => Ok(Some(path.to_owned())),
+    }
+}
+
 async fn open(config: &Config, name: &str) -> Result<Arc<dyn Database>> {
-    if let Some(folder) = name.strip_prefix("sqlite:") {
-        let opened = Sqlite::open(Path::new(folder)).await.map_err(aicp_platform::Error::from)?;
+    if let Some(folder) = sqlite_folder(name)? {
+        let opened = Sqlite::open(&folder).await.map_err(aicp_platform::Error::from)?;
         return Ok(Arc::new(opened));
     }
     let mut options = match name {

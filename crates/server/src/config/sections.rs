@@ -73,15 +73,19 @@ settings! {
     };
 }
 
+/// Beginning of the address of an SQLite database.
+pub(crate) const SQLITE: &str = "sqlite:";
+
 settings! {
     /// The database, if it is not in the data folder.
     pub struct Database {
         /// Address of a PostgreSQL database, `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/NAME`; of several hosts the one that
-        /// takes writes is used. Better set as `AICP_DATABASE__URL`. Unset: SQLite in the data folder.
-        url: Option<Secret> = None => if_set(when("postgres://USER@HOST:PORT/NAME", |url: &Secret| {
-            url.reveal().parse::<aicp_store_postgres::Address>().is_ok()
+        /// takes writes is used. Better set as `AICP_DATABASE__URL`. Unset, or `sqlite:FILE` with `aicp.db` of the data folder: SQLite
+        /// there.
+        url: Option<Secret> = None => if_set(when("postgres://USER@HOST:PORT/NAME or sqlite:FILE", |url: &Secret| {
+            url.reveal().starts_with(SQLITE) || url.reveal().parse::<aicp_store_postgres::Address>().is_ok()
         })),
-        /// Maximum number of connections of this node to PostgreSQL.
+        /// Maximum number of connections of this node to PostgreSQL for its calls. Three more write, follow the changes, and hold its lease.
         connections: usize = 16 => within(2..=1000),
         /// File in PEM of further authorities to trust, for connections with TLS (`?sslmode=require`).
         extra_roots_file: Option<PathBuf> = None,
@@ -92,11 +96,11 @@ settings! {
 }
 
 settings! {
-    /// Pictures of a PostgreSQL database, and what else its nodes share.
+    /// Pictures, and what else the nodes of a PostgreSQL database share.
     pub struct Objects {
-        /// Folder, or bucket of an S3 server: `s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION&public=URL]`, where `public` is the address of
-        /// the server in links, if callers reach it by another one. Unset: `objects` in the data folder.
-        place: Option<String> = None,
+        /// Folder; or, with PostgreSQL, bucket of an S3 server: `s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION&public=URL]`, where `public`
+        /// is the address of the server in links, if callers reach it by another one. Unset: `objects` in the data folder.
+        url: Option<String> = None,
         /// Access key of the S3 server. Better set as `AICP_OBJECTS__ACCESS_KEY`.
         access_key: Option<Secret> = None,
         /// Secret key of the S3 server. Better set as `AICP_OBJECTS__SECRET_KEY`.
@@ -109,7 +113,7 @@ settings! {
     }
 
     check |objects| {
-        let is_bucket = objects.place.as_ref().is_some_and(|place| place.starts_with(aicp_s3::SCHEME));
+        let is_bucket = objects.url.as_ref().is_some_and(|place| place.starts_with(aicp_s3::SCHEME));
         if is_bucket && (objects.access_key.is_none() || objects.secret_key.is_none()) {
             return Err(Wrong::new("access_key", "set together with objects.secret_key for a bucket"));
         }

@@ -83,7 +83,7 @@ impl Shared {
             .data_dir(&self.data_dir(name))
             .env("AICP_DATABASE__URL", self.database.url())
             .env("AICP_SECRET_KEY", SECRET_KEY)
-            .env("AICP_OBJECTS__PLACE", self.objects().to_str().expect("UTF-8"))
+            .env("AICP_OBJECTS__URL", self.objects().to_str().expect("UTF-8"))
     }
 }
 

@@ -68,7 +68,7 @@ fn a_database_is_copied_to_postgresql_and_back_with_all_that_is_in_it() {
     let key = fs::read_to_string(first.join("secret.key")).expect("a key");
     let server = on(&node)
         .env("AICP_DATABASE__URL", database.url())
-        .env("AICP_OBJECTS__PLACE", first.join("objects").display().to_string())
+        .env("AICP_OBJECTS__URL", first.join("objects").display().to_string())
         .env("AICP_SECRET_KEY", key.trim())
         .start();
     assert_eq!(found(&server, &library, "obama/obama3.jpg").as_deref(), Some("Barack"));
