@@ -43,7 +43,7 @@ fn yes() -> bool {
 ///
 /// A job that writes a zip archive: `people.jsonl` has a person per line with all data, `pictures/` the pictures, and
 /// `manifest.csv` a row per picture, by which the archive can be imported again. Once the job is done, `file` of the job tells
-/// how large the archive is and when it is deleted; it is deleted sooner if a person of the library is erased. A job that was
+/// how large the archive is and when it is deleted; it is deleted sooner if a person of the app is erased. A job that was
 /// paused begins again.
 #[utoipa::path(post, path = "/libraries/{library}/exports", tag = tags::JOBS, security(("token" = ["people"])),
     params(("library" = String, Path, description = "Id of the library")),

@@ -315,6 +315,7 @@ fn of_input(input: &BadInput) -> &'static str {
         BadInput::NotFetched(_) => "pictureNotFetched",
         BadInput::OperatorName { .. } => "nameNotValid",
         BadInput::Password { .. } => "passwordNotValid",
+        BadInput::PersonKey { .. } => "nameOrIdTooLong",
         BadInput::Reason { .. } => "reasonNotValid",
         BadInput::SettingValue(_) => "settingNotValid",
         BadInput::Target(_) => "targetNotValid",

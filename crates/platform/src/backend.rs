@@ -89,8 +89,8 @@ pub(crate) trait LibraryBackend: Send + Sync {
         photo: Photo,
     ) -> Result<(Person, AddedFace)>;
 
-    /// Creates a library and enrols its first person. Both or neither, unless the library is a vendor's: it stays if the
-    /// vendor's engine refuses the picture.
+    /// Creates a library, with its first person if both can be one write: both or neither. Returns `None` if the person is still to be
+    /// enrolled.
     ///
     /// # Errors
     /// As [`LibraryBackend::create_library`] and [`LibraryBackend::enrol`].
@@ -100,7 +100,7 @@ pub(crate) trait LibraryBackend: Send + Sync {
         person: NewPerson,
         at_most: Option<u64>,
         photo: Photo,
-    ) -> Result<(Person, AddedFace)>;
+    ) -> Result<Option<(Person, AddedFace)>>;
 
     /// As [`LibraryBackend::enrol`], and examines the face. Enrols nobody if `check` rejects it.
     ///

@@ -70,9 +70,8 @@ impl Platform {
         if by_backend.is_empty() {
             return Err(Missing::Person.into());
         }
-        let libraries: Vec<_> = libraries.into_iter().collect();
         // Forgotten and logged first: after a crash in between, the person is there to be erased again.
-        self.withdraw_exports(&libraries).await?;
+        self.withdraw_exports(app_id).await?;
         self.forget_person(caller, &user_id, &public_ids).await?;
         for (backend, people) in by_backend {
             let (number, faces) = backend.remove_people(&people).await?;
@@ -80,7 +79,7 @@ impl Platform {
             erased.faces += faces;
         }
         // One may have been begun meanwhile.
-        self.withdraw_exports(&libraries).await?;
+        self.withdraw_exports(app_id).await?;
         erased.libraries = libraries.len();
         if erased.people == 0 { Err(Missing::Person.into()) } else { Ok(erased) }
     }

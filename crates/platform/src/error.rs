@@ -312,6 +312,12 @@ pub enum BadInput {
         /// Maximum length in bytes.
         most: usize,
     },
+    /// A person's id or name is too long.
+    #[error("a person's id and name have at most {most} bytes each")]
+    PersonKey {
+        /// Maximum length in bytes.
+        most: usize,
+    },
     /// The reason of a change is missing or too long.
     #[error("a reason has 1 to {most} characters, without control characters")]
     Reason {

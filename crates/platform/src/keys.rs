@@ -266,8 +266,15 @@ impl Keys {
         known.entry(kind).or_default().insert(key.id.clone(), Arc::new(key));
     }
 
-    fn forget_expired(&self) {
-        locked(&self.signatures).forget_expired(self.clock.now());
+    async fn forget_expired(&self, store: &Store) {
+        let now = self.clock.now();
+        locked(&self.signatures).forget_expired(now);
+        // Those of one process are forgotten with the next flush; nodes claim each in the database.
+        if store.nodes().is_some()
+            && let Err(e) = signatures::forget_claimed(store, now).await
+        {
+            tracing::warn!(error = %e, "used signatures can't be forgotten; the next look tries again");
+        }
     }
 
     /// Writes new usage and signatures to disk. What can't be written is kept for the next flush.
@@ -317,7 +324,7 @@ impl Keys {
                 }
                 until_forgetting -= 1;
                 if until_forgetting == 0 {
-                    keys.forget_expired();
+                    keys.forget_expired(&store).await;
                     until_forgetting = FORGET_EVERY;
                 }
             }

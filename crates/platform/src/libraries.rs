@@ -16,6 +16,7 @@ use crate::backend::LibraryBackend;
 use crate::caller::Caller;
 use crate::error::{or_existing, or_missing};
 use crate::random::random_hex32;
+use crate::shared::MAX_KEY_BYTES;
 use crate::{BadInput, Error, Existing, Library, Limit, Missing, Platform, Result};
 
 /// A library to create.
@@ -344,7 +345,7 @@ fn rename(library: &mut Library, external_id: String) -> bool {
 
 /// Checks an external id. Ids with control characters are reserved.
 fn require_library_id(external_id: &str) -> Result<()> {
-    let is_good = !external_id.is_empty() && !external_id.chars().any(char::is_control);
+    let is_good = (1..=MAX_KEY_BYTES).contains(&external_id.len()) && !external_id.chars().any(char::is_control);
     if is_good { Ok(()) } else { Err(Error::BadInput(BadInput::LibraryId)) }
 }
 

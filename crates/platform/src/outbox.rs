@@ -240,7 +240,8 @@ impl Outbox {
 
     /// Returns whether the last attempt at a write may still be under way: another node made it, which is gone.
     fn may_be_under_way(&self, row: &OutboxRow) -> bool {
-        if !row.in_doubt || self.shared.store.nodes().is_none_or(|nodes| nodes.answering() == 1) {
+        // A node that is gone, as far as others know, may still wait for its engine.
+        if !row.in_doubt || self.shared.store.nodes().is_none_or(aicp_store::Nodes::is_alone) {
             return false;
         }
         let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -67,7 +67,7 @@ pub(super) fn our_failure(e: &Error) -> Failure {
         // The caller's faults that have no message of their own at this operation.
         Error::Missing(Missing::Library | Missing::Person | Missing::App | Missing::Capability)
         | Error::Exists(Existing::Library | Existing::Person)
-        | Error::BadInput(BadInput::LibraryId)
+        | Error::BadInput(BadInput::LibraryId | BadInput::PersonKey { .. })
         | Error::Full(Limit::Libraries | Limit::People) => {}
         Error::Missing(_)
         | Error::Exists(_)

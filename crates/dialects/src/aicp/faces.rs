@@ -285,6 +285,7 @@ fn picture_failure(e: Error, bad_picture: &'static str, group_id: &str) -> Failu
         Error::Refused(Refusal::NotRecognisable(_)) => Failure::message(literals::NO_FEATURE),
         Error::Missing(Missing::Library) => Failure::message(literals::no_library(group_id)),
         Error::BadInput(BadInput::LibraryId) => Failure::message(literals::wrong_format("groupId")),
+        Error::BadInput(BadInput::PersonKey { .. }) => Failure::message(literals::wrong_format("name")),
         other => our_failure(&other),
     }
 }

@@ -136,6 +136,7 @@ pub(super) fn of_error(entry: &Entry, e: Error) -> Failure {
             Family::Search | Family::Plain => BAD_IMAGE_QUALITY,
         },
         Error::BadInput(BadInput::Picture(_)) => of_picture(entry, PictureError::NoPicture),
+        Error::BadInput(BadInput::PersonKey { .. }) => NO_GROUP_OR_OUTER_ID,
         Error::Refused(Refusal::Forbidden) => return NOT_GRANTED.into(),
         Error::Busy => return BUSY.into(),
         Error::Missing(_)

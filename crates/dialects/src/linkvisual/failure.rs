@@ -135,6 +135,7 @@ impl Failure {
             Error::Missing(Missing::Person) => Self::USER_NOT_FOUND,
             Error::Exists(Existing::Person) => Self::USER_EXISTS,
             Error::BadInput(BadInput::Picture(_)) => Self::PICTURE_TYPE,
+            Error::BadInput(BadInput::PersonKey { .. }) => Self::invalid("Name"),
             Error::Refused(Refusal::Forbidden) => Self::FORBIDDEN,
             Error::Refused(Refusal::NoFace | Refusal::NotRecognisable(_)) => Self::NO_FACE,
             Error::Missing(Missing::Face) => Self::PICTURE_NOT_FOUND,

@@ -88,7 +88,7 @@ impl LibraryBackend for Local {
         person: NewPerson,
         at_most: Option<u64>,
         photo: Photo,
-    ) -> Result<(Person, AddedFace)> {
+    ) -> Result<Option<(Person, AddedFace)>> {
         let picture = photo.bytes.clone();
         let added = self.builtin.enrol(photo).await?;
         let rotation = rotation_of(&added);
@@ -100,7 +100,7 @@ impl LibraryBackend for Local {
             })
         });
         let (person, face) = enrolled.await?;
-        Ok((person, AddedFace { face, rotation }))
+        Ok(Some((person, AddedFace { face, rotation })))
     }
 
     async fn enrol_checked(

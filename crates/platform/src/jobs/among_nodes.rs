@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use aicp_store::{JobRow, JobState, NodeLock};
+use aicp_store::{JobRow, JobState, NodeLock, Nodes};
 use aicp_types::JobId;
 use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::JobKind;
 use super::uploads::file_of;
@@ -13,6 +14,23 @@ use crate::{Platform, Result};
 
 /// Interval at which a node among others looks for jobs: another may have created, stopped or left one.
 const LOOK_INTERVAL_AMONG_NODES: Duration = Duration::from_secs(2);
+
+/// Wait for a node to leave a job.
+const TURN_WAIT: Duration = Duration::from_millis(200);
+
+/// When it is time to look at what other nodes have done. Outlives what else the node is told of jobs.
+pub(super) struct LooksAmongNodes {
+    losses: watch::Receiver<u64>,
+    interval: Interval,
+}
+
+impl LooksAmongNodes {
+    pub(super) fn new(nodes: &dyn Nodes) -> Self {
+        let mut interval = tokio::time::interval(LOOK_INTERVAL_AMONG_NODES);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { losses: nodes.losses(), interval }
+    }
+}
 
 impl Platform {
     /// Returns whether this node can run a job: where nodes share no files, the archive of an import is on the node that has received it.
@@ -31,6 +49,16 @@ impl Platform {
         }
     }
 
+    /// As [`turn_of`](Self::turn_of), but waits: a node may have begun the job before it was paused, and is about to leave it.
+    pub(super) async fn wait_for_turn_of(&self, id: JobId) -> Result<NodeLock> {
+        loop {
+            if let Some(turn) = self.turn_of(id).await? {
+                return Ok(turn);
+            }
+            tokio::time::sleep(TURN_WAIT).await;
+        }
+    }
+
     /// Stops the jobs of this node that another node has paused, cancelled or deleted.
     async fn stop_left_jobs(&self) -> Result<()> {
         for id in self.inner.jobs.ids() {
@@ -44,11 +72,11 @@ impl Platform {
 
     /// Waits until it is time to see what other nodes have done to jobs; stops the jobs of this one if it loses its lease. Never returns where
     /// there are no nodes.
-    pub(super) async fn look_among_nodes(&self, losses: &mut Option<watch::Receiver<u64>>) {
-        let Some(losses) = losses else { return std::future::pending().await };
+    pub(super) async fn look_among_nodes(&self, looks: &mut Option<LooksAmongNodes>) {
+        let Some(LooksAmongNodes { losses, interval }) = looks else { return std::future::pending().await };
         tokio::select! {
             _ = losses.changed() => self.inner.jobs.stop_all(),
-            () = tokio::time::sleep(LOOK_INTERVAL_AMONG_NODES) => {
+            _ = interval.tick() => {
                 if let Err(e) = self.stop_left_jobs().await {
                     tracing::warn!(error = %e, "it can't be seen whether jobs were stopped");
                 }

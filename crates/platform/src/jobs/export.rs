@@ -10,7 +10,7 @@ use std::io;
 use std::time::Duration;
 
 use aicp_store::{BlobStream, IdOrder, JobFilter, JobRow, JobState, PersonFilter, PersonOrder, Tx, at};
-use aicp_types::{JobId, LibraryId, PersonId, UnixMillis};
+use aicp_types::{JobId, PersonId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -99,10 +99,11 @@ impl Platform {
         (self.now() < expires_at).then_some(expires_at)
     }
 
-    /// Deletes the exports of libraries from which a person was erased. One that is being written ends; it can be resumed.
-    pub(crate) async fn withdraw_exports(&self, libraries: &[LibraryId]) -> Result<()> {
-        let (libraries, now) = (libraries.to_vec(), self.now());
-        let withdraw = self.inner.store.write_always(move |tx| Box::pin(withdraw(tx, libraries, now)));
+    /// Deletes the exports of the app of a person who was erased: the person may have been in a library that is left, or deleted. One that is
+    /// being written ends; it can be resumed.
+    pub(crate) async fn withdraw_exports(&self, app_id: &str) -> Result<()> {
+        let (app_id, now) = (app_id.to_owned(), self.now());
+        let withdraw = self.inner.store.write_always(move |tx| Box::pin(withdraw(tx, app_id, now)));
         for job in withdraw.await? {
             if !self.inner.jobs.stop(job) {
                 self.discard_files(job).await;
@@ -113,27 +114,24 @@ impl Platform {
 }
 
 /// Forgets the archives of exports; returns whose files have to go.
-async fn withdraw(tx: &mut Tx, libraries: Vec<LibraryId>, now: UnixMillis) -> Result<Vec<JobId>> {
+async fn withdraw(tx: &mut Tx, app_id: String, now: UnixMillis) -> Result<Vec<JobId>> {
+    let filter = JobFilter { app_id: Some(&app_id), kind: Some(JobKind::Export.name()), ..JobFilter::default() };
     let mut withdrawn = Vec::new();
-    for library in libraries {
-        let filter =
-            JobFilter { library_id: Some(library), kind: Some(JobKind::Export.name()), ..JobFilter::default() };
-        for job in tx.jobs_after(filter, IdOrder::default(), u64::MAX).await? {
-            let is_complete = job.state == JobState::Done && job.position.is_some();
-            if !is_complete && !matches!(job.state, JobState::Running | JobState::Paused) {
-                continue;
-            }
-            withdrawn.push(job.id);
-            let withdraw = |job: &mut JobRow| {
-                job.position = None;
-                job.error = Some("a person was erased meanwhile".to_owned());
-                if !is_complete {
-                    (job.state, job.ended_at) = (JobState::Failed, Some(now));
-                }
-                Ok(())
-            };
-            progress::update(tx, job.id, now, withdraw).await?;
+    for job in tx.jobs_after(filter, IdOrder::default(), u64::MAX).await? {
+        let is_complete = job.state == JobState::Done && job.position.is_some();
+        if !is_complete && !matches!(job.state, JobState::Running | JobState::Paused) {
+            continue;
         }
+        withdrawn.push(job.id);
+        let withdraw = |job: &mut JobRow| {
+            job.position = None;
+            job.error = Some("a person was erased meanwhile".to_owned());
+            if !is_complete {
+                (job.state, job.ended_at) = (JobState::Failed, Some(now));
+            }
+            Ok(())
+        };
+        progress::update(tx, job.id, now, withdraw).await?;
     }
     Ok(withdrawn)
 }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use super::among_nodes::LooksAmongNodes;
 use super::uploads::{Folder, file_of};
 use super::{
     ItemDetail, JobKind, Task, copy, deletion, duplicates, export, grouping, has_ended, import, progress, resealing,
@@ -24,6 +25,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 const MAX_FORGOTTEN: u64 = 100;
 /// Jobs that are read at a time.
 const BATCH: u64 = 256;
+/// Pause before a job goes on for which the database, or the place of the pictures, was not there.
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
 /// Pause before a file is moved again.
 const TRANSFER_RETRY: Duration = Duration::from_secs(5);
 /// Time after which a file that can't be moved fails its job, which may be resumed.
@@ -271,6 +274,7 @@ impl Platform {
     /// # Errors
     /// [`Missing::Job`], and what made the job fail.
     pub async fn complete_job(&self, id: JobId) -> Result<()> {
+        let _turn = self.wait_for_turn_of(id).await?;
         let job = self.inner.store.rows().await?.job(id).await?.ok_or(Missing::Job)?;
         let (stop, stopped) = watch::channel(false);
         let is_deletion = is_deletion(&job);
@@ -418,6 +422,11 @@ impl Running {
                 });
                 done.await
             }
+            Err(e) if matches!(e, Error::Busy) || e.is_in_doubt() => {
+                tracing::warn!(job = id.get(), error = %e, "a job has to wait; it goes on where it is");
+                self.clone().pause(BUSY_PAUSE).await;
+                Ok(())
+            }
             Err(e) => {
                 tracing::warn!(job = id.get(), error = %e, "a job failed");
                 let reason = e.to_string();
@@ -449,7 +458,7 @@ async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
     // An interval of its own, as jobs may be told of all the time.
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
     // Once, before the lock of any job is taken: no loss must be missed.
-    let mut losses = inner.upgrade().and_then(|inner| inner.store.nodes().map(aicp_store::Nodes::losses));
+    let mut among_nodes = inner.upgrade().and_then(|inner| inner.store.nodes().map(LooksAmongNodes::new));
     loop {
         // Holds the platform only while it is needed, so that it can shut down.
         let Some(inner) = inner.upgrade() else { return };
@@ -465,7 +474,7 @@ async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
                 Ok(()) = changes.changed() => {}
                 Some(_) = tasks.join_next() => {}
                 () = platform.next_start() => {}
-                () = platform.look_among_nodes(&mut losses) => {}
+                () = platform.look_among_nodes(&mut among_nodes) => {}
                 _ = looks.tick() => {
                     if let Err(e) = platform.forget_old_jobs().await {
                         tracing::warn!(error = %e, "old jobs can't be deleted");

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aicp_store::UsedSignature;
+use aicp_store::{Store, UsedSignature};
 use aicp_types::{KeyId, UnixMillis};
 use sha2::{Digest, Sha256};
 
@@ -21,6 +21,12 @@ pub enum SignatureUse {
     Repeated,
     /// The key has reached the limit of unexpired records.
     TooMany,
+}
+
+/// Forgets the expired ones of those that nodes have claimed in the database.
+pub(super) async fn forget_claimed(store: &Store, now: UnixMillis) -> aicp_store::Result<()> {
+    while store.write_always(move |tx| Box::pin(async move { tx.forget_signatures(now).await })).await? {}
+    Ok(())
 }
 
 #[derive(Default)]

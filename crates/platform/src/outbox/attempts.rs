@@ -82,6 +82,11 @@ impl Outbox {
         // Marks the write as possibly sent.
         let caller_waits = matches!(maker, Maker::Caller);
         let row = store.write_always(move |tx| Box::pin(transactions::begin_attempt(tx, row_id, caller_waits))).await?;
+        let has_lease = store.nodes().is_none_or(|nodes| nodes.admission().is_some());
+        if self.may_be_under_way(&row) || !has_lease {
+            // Another node has begun meanwhile, or may think that this one is gone.
+            return Ok(Outcome::Waits);
+        }
         let mut in_doubt = row.in_doubt;
         let asked = match self.engine_named(&row.engine) {
             Ok(engine) => self.execute(engine.as_ref(), &row, &mut in_doubt).await,

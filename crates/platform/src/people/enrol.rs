@@ -146,9 +146,10 @@ impl Platform {
             EnrolInto::Known(library) => library,
             EnrolInto::New(id) => {
                 match self.enrol_into_new(caller, &id, person.clone(), &options, picture.clone()).await {
-                    // Another call created it meanwhile.
-                    Err(Error::Exists(Existing::Library)) => self.library(caller, &id).await?,
-                    enrolled => return enrolled,
+                    Ok(Some(enrolled)) => return Ok(enrolled),
+                    // This call created it, or another one meanwhile.
+                    Ok(None) | Err(Error::Exists(Existing::Library)) => self.library(caller, &id).await?,
+                    Err(e) => return Err(e),
                 }
             }
         };
@@ -262,12 +263,12 @@ impl Platform {
         person: PersonData,
         options: &EnrolOptions,
         picture: Bytes,
-    ) -> Result<Enrolled> {
+    ) -> Result<Option<Enrolled>> {
         let (backend, library) = self.library_to_create(caller, library, library, None, None, None)?;
         let new = self.inner.shared.new_person(person)?;
         let photo = self.photo(caller, picture);
-        let (person, added) = backend.enrol_into_new(library, new, options.max_people, photo).await?;
-        Ok(Enrolled::of_new(person, added))
+        let enrolled = backend.enrol_into_new(library, new, options.max_people, photo).await?;
+        Ok(enrolled.map(|(person, added)| Enrolled::of_new(person, added)))
     }
 
     async fn enrol_known(
@@ -288,6 +289,8 @@ impl Platform {
         let _same_person = if is_free { None } else { Some(self.lock_person(&person).await?) };
         let mut rows = self.inner.store.rows().await?;
         let own = rows.face_of_person_by_token(person.id, &token_of_face(&picture, 0)).await?;
+        let faces = if max_faces.is_some() { rows.faces_of(person.id).await?.len() } else { 0 };
+        drop(rows);
         match own {
             Some(face) if options.same_picture == SamePicture::KeepOfPerson => {
                 return Ok(Enrolled { person, face, rotation: 0.0, is_new_person: false, is_new_face: false });
@@ -297,11 +300,10 @@ impl Platform {
         }
         if let Some(max_faces) = max_faces
             && !replaces
-            && rows.faces_of(person.id).await?.len() >= max_faces
+            && faces >= max_faces
         {
             return Err(Limit::Faces.into());
         }
-        drop(rows);
         let photo = self.photo(caller, picture);
         let added = match replaces {
             true => backend.replace(&person, changes, photo).await?,

@@ -92,10 +92,12 @@ impl Platform {
         if removed.is_empty() {
             return Err(Missing::Face.into());
         }
-        if last == LastFace::RemovesPerson && rows.faces_of(person.id).await?.len() <= removed.len() {
+        let faces = rows.faces_of(person.id).await?.len();
+        // A write must not wait for connections that wait for it.
+        drop(rows);
+        if last == LastFace::RemovesPerson && faces <= removed.len() {
             return backend.remove_person(person).await;
         }
-        drop(rows);
         for face in &removed {
             backend.remove_face(library.id, face).await?;
         }

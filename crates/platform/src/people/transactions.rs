@@ -5,6 +5,7 @@ use aicp_types::{LibraryId, PersonId, UnixMillis};
 
 use crate::error::{or_existing, or_missing};
 use crate::quotas::require_people_within_quota;
+use crate::shared::require_short_keys;
 use crate::user_ids::{people_known_as, user_id_of};
 use crate::{Error, Existing, Face, Limit, Missing, Person, Result, Tags};
 
@@ -88,6 +89,7 @@ async fn insert_face(tx: &mut Tx, person_id: PersonId, face: NewFace, picture: P
 /// # Errors
 /// [`Missing::Person`]; [`Existing::Person`] if another person of the library is known by the new user id.
 pub(crate) async fn change(tx: &mut Tx, person_id: PersonId, changes: PersonChanges, at: UnixMillis) -> Result<()> {
+    require_short_keys(changes.external_id.as_deref(), changes.name.as_deref())?;
     if let Some(user_id) = &changes.external_id {
         let library_id = tx.library_of_person(person_id).await?.ok_or(Missing::Person)?;
         let known = people_known_as(tx, library_id, user_id).await?;
@@ -116,6 +118,7 @@ pub(crate) async fn update(
     if !change(&mut person, &mut tags) {
         return Ok(None);
     }
+    require_short_keys(person.external_id.as_deref(), person.profile.name.as_deref())?;
     let user_id = user_id_of(person.external_id.as_deref(), person.public_id);
     let known = people_known_as(tx, person.library_id, &user_id).await?;
     if known.iter().any(|other| other.id != person_id) {
