@@ -144,14 +144,18 @@ fn templates_are_exported_for_those_who_may_have_them() {
 }
 
 #[test]
-fn the_exports_of_a_library_go_when_a_person_of_it_is_erased() {
+fn the_exports_of_an_app_go_when_a_person_of_it_is_erased() {
     let server = Server::auto();
     let admin = Rest::admin(&server);
-    let (library, other) = (admin.library("staff"), admin.library("guests"));
-    admin.person(&library, &[("name", "Ada"), ("externalId", "17")], &obama());
-    admin.person(&other, &[("name", "Joe")], &biden());
-    let (of_ada, of_joe) = (admin.export(&library, &json!({})), admin.export(&other, &json!({})));
+    let shop = admin.app("shop", &WITHOUT_TEMPLATES);
+    let (library, other, of_shop) = (admin.library("staff"), admin.library("guests"), shop.library("guests"));
+    let ada = admin.person(&library, &[("name", "Ada"), ("externalId", "17")], &obama());
+    shop.person(&of_shop, &[("name", "Joe")], &biden());
+    let (of_ada, of_joe) = (admin.export(&library, &json!({})), shop.export(&of_shop, &json!({})));
     assert_eq!(files_of_jobs(server.data_dir()).len(), 2);
+    // The archive has her, although she is in another library by now.
+    let path = format!("/libraries/{library}/people/{}/move", text(&ada["id"]));
+    assert_eq!(admin.json("POST", &path, &json!({"libraryId": other})).status, 200);
     let erased = admin.json("POST", "/erasures", &json!({"externalId": "17"}));
     assert_eq!(erased.status, 200, "{}", erased.text());
     let id = text(&of_ada["id"]);
