@@ -36,6 +36,7 @@ mod linkvisual;
 mod literals;
 mod metrics;
 mod nodes;
+mod objects;
 mod recognition;
 mod requests;
 mod settings_command;

@@ -10,6 +10,7 @@ use aicp_store_postgres::{Address, Options, Postgres, peek_at_settings};
 use aicp_store_tests::fixture::{APP, bytes, face_with, new_library, new_outbox_row, new_person};
 use aicp_store_tests::handle::Handle;
 use aicp_types::{Sequence, SystemClock, UnixMillis};
+use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use crate::Empty;
@@ -269,6 +270,66 @@ async fn of_several_hosts_one_that_answers_is_used() {
     let store = open(&options(&format!("{user}@127.0.0.1:9,{rest}"))).await;
     store.ensure_app(APP, UnixMillis::new(1)).await.expect("written");
     store.close().await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_accepts_connections_and_hangs_hides_no_other() {
+    let empty = Empty::on_newest();
+    let url = empty.0.url();
+    let (user, rest) = url.split_once('@').expect("a user");
+    // Nobody answers who connects: the kernel accepts.
+    let hangs = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let port = hangs.local_addr().expect("an address").port();
+    let store = open(&options(&format!("{user}@127.0.0.1:{port},{rest}"))).await;
+    store.ensure_app(APP, UnixMillis::new(1)).await.expect("written");
+    store.close().await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_nobody_waits_for_any_more_is_given_back() {
+    let empty = Empty::on_newest();
+    let options = options(&empty.0.url());
+    let (one, two) = (open(&options).await, open(&options).await);
+    let (of_one, of_two) = (one.nodes().expect("nodes"), two.nodes().expect("nodes"));
+    for _ in 0..20 {
+        let asked = of_one.try_lock(7);
+        // It has asked the database, and does not hear the answer.
+        assert!(asked.now_or_never().is_none());
+    }
+    drop(of_two.lock(7).await.expect("it is free"));
+    one.close().await.expect("closed");
+    two.close().await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_do_not_keep_the_writer_waiting() {
+    let empty = Empty::on_newest();
+    let options = options(&empty.0.url());
+    let store = open(&options).await;
+    let mut held = Vec::new();
+    for _ in 0..options.connections {
+        held.push(store.rows().await.expect("a connection"));
+    }
+    store.ensure_app(APP, UnixMillis::new(1)).await.expect("written");
+    drop(held);
+    store.close().await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_knows_more_than_the_database_starts_anew() {
+    let empty = Empty::on_newest();
+    let told = Arc::new(tokio::sync::Notify::new());
+    let tell = Arc::clone(&told);
+    let options = Options { told: Arc::new(move || tell.notify_one()), ..options(&empty.0.url()) };
+    let (node, _) = join(&options).await;
+    node.ensure_app(APP, UnixMillis::new(1)).await.expect("written");
+    for name in ["a", "b"] {
+        node.insert_library(new_library(name)).await.expect("written");
+    }
+    // As a standby that lacks the last change.
+    empty.0.run("DELETE FROM change WHERE sequence = (SELECT MAX(sequence) FROM change)");
+    told.notified().await;
+    node.close().await.expect("closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,11 @@ pub async fn entries_hold_people_with_all_their_faces(harness: Box<dyn Harness>)
     let (library, other) = (f.library("g").await, f.library("h").await);
     let new = NewPerson { external_id: Some("u".into()), ..called(Some("n"), Some("i")) };
     let (person, first) = f.store.enrol(library.id, new, face_with(&[0.6, 0.8], "1"), bytes("p")).await.expect("enrol");
+    let odd = called(Some("\0n\u{fdd0}"), Some("a\0b"));
+    let insert = f.store.write(move |tx| Box::pin(async move { tx.insert_person(library.id, odd).await }));
+    let odd = insert.await.expect("written");
+    let shown = f.store.directory_entries(library.id, &[odd.public_id]).await.expect("read");
+    assert_eq!((shown[0].name.as_deref(), shown[0].info.as_deref()), (Some("\0n\u{fdd0}"), Some("a\0b")));
     let second = f.store.add_face(person.id, new_face(), bytes("q")).await.expect("face");
     let (bare, face) = f.enrol(&library, "r").await;
     f.store.remove_face(face.id).await.expect("remove");

@@ -70,6 +70,9 @@ pub async fn signatures_are_kept_until_they_expire(harness: Box<dyn Harness>) {
     assert_eq!(f.store.used_signatures(UnixMillis::new(50)).await.expect("read"), [used(1, UnixMillis::new(100))]);
     f.store.add_key_usage(Vec::new(), Vec::new(), UnixMillis::new(50)).await.expect("forgets");
     assert_eq!(f.store.used_signatures(UnixMillis::new(0)).await.expect("read"), [used(1, UnixMillis::new(100))]);
+    let forget = f.store.write(|tx| Box::pin(async move { tx.forget_signatures(UnixMillis::new(100)).await }));
+    assert!(!forget.await.expect("forgets"), "there are no more");
+    assert_eq!(f.store.used_signatures(UnixMillis::new(0)).await.expect("read"), []);
 }
 
 pub async fn a_grant_that_was_taken_away_is_remembered_until_there_is_another(harness: Box<dyn Harness>) {
