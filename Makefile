@@ -75,7 +75,8 @@ nextest:
 
 test: setup console nextest $(POSTGRES) conformance/.packages/seaweedfs.installed ## Run every test
 	$(WITH_POSTGRES) $(PYTHON) tools/s3.py $(CARGO) nextest run --workspace --locked --no-fail-fast
-	AICP_TESTS_ON=postgres $(WITH_POSTGRES) $(CARGO) nextest run --profile postgres --package aicp-server --locked --no-fail-fast
+	@# The whole workspace, as above: a part of it would be compiled anew, with fewer features of its dependencies.
+	AICP_TESTS_ON=postgres $(WITH_POSTGRES) $(CARGO) nextest run --profile postgres --workspace --locked --no-fail-fast
 	@$(MAKE) --no-print-directory console-test
 	@$(MAKE) --no-print-directory alerts
 	@$(MAKE) --no-print-directory conformance
