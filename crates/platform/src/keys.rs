@@ -25,7 +25,7 @@ use crate::{Inner, Platform, Result};
 /// Interval between flushes of usage and signatures to disk: the most that a power cut can lose.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// Number of flushes after which expired signatures are removed from memory.
-const FORGET_EVERY: u32 = 60;
+const FORGET_EVERY: u64 = 60;
 /// Maximum number of attempts to draw an id that is not taken.
 const DRAWS: usize = 20;
 
@@ -315,17 +315,14 @@ impl Keys {
     pub async fn start(self: &Arc<Self>, store: Store) {
         let keys = Arc::clone(self);
         let task = tokio::spawn(async move {
-            let mut until_forgetting = FORGET_EVERY;
-            loop {
+            for flushes in 1_u64.. {
                 let is_stopped = timeout(FLUSH_EVERY, keys.stop.notified()).await.is_ok();
                 keys.flush(&store).await;
                 if is_stopped {
                     return;
                 }
-                until_forgetting -= 1;
-                if until_forgetting == 0 {
+                if flushes.is_multiple_of(FORGET_EVERY) {
                     keys.forget_expired(&store).await;
-                    until_forgetting = FORGET_EVERY;
                 }
             }
         });

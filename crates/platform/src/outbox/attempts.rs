@@ -79,12 +79,13 @@ impl Outbox {
         {
             return Ok(Outcome::Waits);
         }
+        let losses = store.nodes().map(aicp_store::Nodes::losses);
         // Marks the write as possibly sent.
         let caller_waits = matches!(maker, Maker::Caller);
         let row = store.write_always(move |tx| Box::pin(transactions::begin_attempt(tx, row_id, caller_waits))).await?;
-        let has_lease = store.nodes().is_none_or(|nodes| nodes.admission().is_some());
-        if self.may_be_under_way(&row) || !has_lease {
-            // Another node has begun meanwhile, or may think that this one is gone.
+        let is_lost = losses.is_some_and(|losses| losses.has_changed().unwrap_or(true));
+        if self.may_be_under_way(&row) || is_lost {
+            // Another node has begun meanwhile, or takes this one for gone.
             return Ok(Outcome::Waits);
         }
         let mut in_doubt = row.in_doubt;
